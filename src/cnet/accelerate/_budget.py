@@ -5,13 +5,15 @@ Those of learning are of the processor, so that other programs do not end it ear
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-SHARE = 0.02
-"""Of the time in originals, what a patient budget spends on learning."""
-MOST_SHARE = 0.06
+from ..arrays import Array
+
+SHARE = 0.03
+"""Of the time in originals, what a patient budget risks for learning."""
+MOST_SHARE = 0.1
 """The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
@@ -19,13 +21,17 @@ LEAST_SECONDS = 15e-6
 """The shortest call of an original that cnet may replace."""
 CALL_SECONDS = 20e-6
 """A call of cnet is expected to take this long, and the following."""
-ELEMENT_SECONDS = 2.5e-9
+ELEMENT_SECONDS = 1.2e-9
 """For each element of its arrays."""
 SAMPLES = 6
 """Calls of the original on copies, in most cases."""
-SEARCH_SECONDS = 0.04
-"""Learning takes about this long, and the calls on copies."""
-IMPORT_SECONDS = 0.03
+FEW = 5
+"""Images in calls on copies, if there are many."""
+SEARCH_SECONDS = 0.08
+"""Learning takes about this long, and the calls on copies, and the following."""
+SEARCH_ELEMENT_SECONDS = 2e-7
+"""For each element of the arrays of a call."""
+IMPORT_SECONDS = 0.12
 """The import of the modules that learn, for the first function."""
 
 
@@ -36,8 +42,9 @@ class Budget:
     An eager budget starts with `MOST_SECONDS` for each function, and learns at once. A patient one
     belongs to a whole script and starts with nothing. A function is learned when cnet could have
     saved more of its time than learning will take, and a share of all time in originals, or what
-    was saved before, pays for that. The share is in proportion to what could have been saved, up to
-    `MOST_SHARE`. So a script of which nothing can be learned loses little.
+    was saved before, pays for the time after which it may turn out that there is no explanation.
+    The share is in proportion to what could have been saved, up to `MOST_SHARE`. So a script of
+    which nothing can be learned loses little.
     """
 
     is_patient: bool = False
@@ -53,26 +60,62 @@ class Budget:
 
     def most_seconds(self, price: float) -> float:
         """The time for the search for an explanation, after the calls on copies."""
-        return min(MOST_SECONDS, price if self.is_patient else self.left)
+        return min(MOST_SECONDS, 2 * price if self.is_patient else self.left)
 
-    def allows(self, price: float, can_save: float) -> bool:
+    def allows(self, price: "Price", can_save: float, is_again: bool = False) -> bool:
         """Whether to learn a function now.
 
         An eager budget only asks whether anything is left.
 
         Parameters
         ----------
-        price : float
+        price : Price
             The seconds that learning takes.
         can_save : float
             Those that cnet could have saved so far. As many are expected to come.
+        is_again : bool, default False
+            Whether a search has taken too long before, so that an explanation is less likely.
         """
         if not self.is_patient:
             return self.left > 0
-        if can_save < price:
+        if can_save < price.all:
             return False
-        share = min(SHARE * can_save / price, MOST_SHARE) if price else MOST_SHARE
-        return self.left + (share - SHARE) * self.total >= price
+        most = SHARE if is_again else MOST_SHARE
+        share = min(SHARE * can_save / price.all, most) if price.all else most
+        return self.left + (share - SHARE) * self.total >= price.risk
+
+
+class Price(NamedTuple):
+    """The seconds that learning a function takes."""
+
+    risk: float
+    """Until it is explained, or not."""
+    all: float
+
+
+def price_of(work: float, images: int, elements: int) -> Price:
+    """What learning takes if nothing is unusual.
+
+    Parameters
+    ----------
+    work : float
+        The seconds of a call of the original.
+    images : int
+        The images in it.
+    elements : int
+        The elements of the arrays that it can read or has returned.
+    """
+    each = SAMPLES * work + SEARCH_ELEMENT_SECONDS * elements
+    if not is_by_few(work, images, elements):
+        return Price(SEARCH_SECONDS + each, SEARCH_SECONDS + each)
+    risk = SEARCH_SECONDS + each * FEW / images
+    return Price(risk, risk + SEARCH_SECONDS + each / SAMPLES)
+
+
+def is_by_few(work: float, images: int, elements: int) -> bool:
+    """Whether learning is faster if most calls on copies have a few images only."""
+    each = SAMPLES * work + SEARCH_ELEMENT_SECONDS * elements
+    return images >= 2 * FEW and each > SEARCH_SECONDS
 
 
 def saved_share(call: float, elements: int) -> float:
@@ -94,6 +137,23 @@ def count_elements(values: Iterable[Any]) -> int:
     for value in values:
         _find_arrays(value, found, 3)
     return sum(found.values())
+
+
+def find_images(values: Iterable[Any]) -> Array | None:
+    """The first array among values, or in tuples, with an axis that may be that of images."""
+    for value in values:
+        array = find_images(value) if isinstance(value, tuple) else value
+        if isinstance(array, np.ndarray) and array.ndim > 1:
+            return array
+    return None
+
+
+def count_images(call: Iterable[Any], result: Any = None) -> int:
+    """The number of images in a call; 0 if its result has another, or if there are none."""
+    first, last = find_images(call), find_images((result,))
+    if first is None or (last is not None and len(last) != len(first)):
+        return 0
+    return len(first)
 
 
 def _find_arrays(value: Any, found: dict[int, int], depth: int) -> None:

@@ -1,10 +1,9 @@
 """Calls of the original on copies of the user's objects, with other data: samples to learn from."""
 
-import copy
 import random
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FrameType
@@ -14,14 +13,15 @@ from zlib import crc32
 import numpy as np
 
 from ..arrays import Array
+from ._budget import find_images
 from ._calls import Before, Outcome, arguments, read, undisturbed
 from ._counters import Counter
+from ._fewer import Different, few_of, mapped, with_few
 from ._printed import collected
 from ._recorded import Recorded
 from ._scan import Scan
-from ._values import Impure, Node, Refused, Tree, is_setting, walk
-from .explain import TINY, Sample
-from .explain.memory import copied
+from ._values import Impure, Node, Refused, Tree, copied, is_setting, walk
+from .explain import TINY, Expression, Sample, for_images, memory
 
 FORWARD = "forward."
 """Begins the paths of what the last forward call has read, as it was then."""
@@ -100,6 +100,8 @@ class Special:
     """Integers that each call increases by one."""
     positive: frozenset[str] = frozenset()
     """Arrays that have no negative elements, as means of squares and variances."""
+    settings: frozenset[str] = frozenset()
+    """Arrays of integers that keep their values, as indices that were made once."""
 
     def restrict(self, tree: Tree) -> None:
         """Make the elements of these arrays positive."""
@@ -119,7 +121,7 @@ def fill(tree: Tree, kind: Kind, seed: int, special: Special = Special()) -> Non
             array = node.value
             if array.dtype.kind == "f":
                 array[...] = kind.draw(rng, array)
-            elif not is_setting(array):
+            elif not is_setting(array) and node.path not in special.settings:
                 array[...] = (
                     _booleans(rng, array) if array.dtype.kind == "b" else kind.mix(rng, array)
                 )
@@ -199,7 +201,10 @@ class Episode:
         self.special = Special()
         self.scan = Scan()
         """What the code that runs may do."""
-        self.calls = 0
+        self.count, self.few = 0, 0
+        """The number of images, and how many of them samples have; 0 for all."""
+        self.is_batch = False
+        """Whether these are certainly images, and not rows or channels of one."""
 
     def positive(self, outcome: Outcome) -> frozenset[str]:
         """Paths of arrays without negative elements that a call sets, and of positive vectors.
@@ -224,7 +229,9 @@ class Episode:
             call, forward = self._twin()
             past: dict[str, Array] = {}
             known: dict[str, Any] = {}
-            if forward is not None:
+            if forward is None:
+                call = self._with_few(call)
+            else:
                 for name in self.held:
                     vars(call.args[0]).setdefault(name, {})
                 call, past, known = self._after_forward(call, forward, kind, seed)
@@ -245,19 +252,68 @@ class Episode:
             with collected(shows=False) as printed:
                 result = self._original(call)
             outcome = before.after(result, printed)
-        copies = {path: copied(array) for path, array in outcome.arrays.items()}
+        copies = {path: memory.copied(array) for path, array in outcome.arrays.items()}
         sample = Sample(before.inputs | past, before.numbers | known, copies)
         return Sampled(sample, outcome, tree, kind)
 
     def _twin(self) -> tuple[Recorded, Recorded | None]:
         """Copies of the recorded calls, in which equal objects stay equal."""
         try:
-            return copy.deepcopy((self.call, self.forward), _memo_of(self.call, self.forward))
+            functions = [call.function for call in (self.call, self.forward) if call is not None]
+            twin: tuple[Recorded, Recorded | None]
+            twin = copied((self.call, self.forward), *functions)
+            return twin
         except Exception as error:
             raise Refused(f"it cannot be copied: {error}") from error
 
+    def take_few(self, tree: Tree, hints: Sequence[Expression]) -> Sequence[Expression]:
+        """Let samples have a few of the images of the call; the hints for these.
+
+        Raises
+        ------
+        Different
+            If the numbers of images in the forward and in the backward call differ.
+        """
+        calls = [call for call in (self.call, self.forward) if call is not None]
+        first, *others = [find_images((*call.args, *call.kwargs.values())) for call in calls]
+        if first is None or any(one is None or len(one) != len(first) for one in others):
+            raise Different("its arrays do not have one number of images")
+        sizes = {size for array in tree.arrays().values() for size in array.shape}
+        self.count, self.is_batch = len(first), first.ndim == 4
+        self.few = few_of(self.count, sizes - {self.count})
+        return for_images(hints, self.few) if self.few else hints
+
+    def keep_integers(self, tree: Tree, writes: set[str]) -> bool:
+        """Let samples have the integers that objects hold and that calls do not set; once.
+
+        Whether there are any.
+        """
+        names, nodes = writes, tree.nodes
+        if self.forward is not None:
+            call = self.forward
+            roots = arguments(call.function, call.args, call.kwargs).values
+            scan, state = read(call.function, roots, self.unread)
+            names, nodes = names | scan.writes, nodes + state.nodes
+        held = frozenset(
+            node.path for node in nodes
+            if node.kind == "array" and node.value.dtype.kind in "iu"
+            and node.parent is not None and node.parent.kind == "instance"
+            and node.key not in names and not is_setting(node.value)
+        )  # fmt: skip
+        is_new = bool(held) and not self.special.settings
+        if is_new:
+            self.special = Special(settings=held)
+        return is_new
+
+    def _with_few(self, call: Recorded) -> Recorded:
+        return with_few(call, self.count, self.few) if self.few else call
+
+    def with_all(self, unread: "Unread") -> Sampled:
+        """A sample with all images."""
+        self.few = 0
+        return self.run(NORMAL, 0, unread)
+
     def _original(self, call: Recorded) -> Any:
-        self.calls += 1
         Counter.decided = False
         states = np.random.get_state(), random.getstate()
         try:
@@ -288,11 +344,14 @@ class Episode:
         fill(tree, kind, seed, self.special)
         fill(state, kind, seed, self.special)
         self.special.restrict(tree)
+        old = forward.result
+        forward = self._with_few(forward)
+        roots = arguments(forward.function, forward.args, forward.kwargs).values
         _, read_then = read(forward.function, roots, self.unread)
         past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
         known = {FORWARD + path: number for path, number in read_then.numbers().items()}
         result = self._original(forward)
-        call = _linked(call, forward.result, result)
+        call = self._with_few(_linked(call, old, result))
         if kind.disturbs:
             returned = walk({"y": result}, frozenset())
             disturb(state.arrays() | returned.arrays(), np.random.default_rng(seed))
@@ -353,10 +412,6 @@ def _without(effects: Mapping[CodeType, Mapping[int, str]]) -> Iterator[None]:
             raise Impure(found[0])
 
 
-def _memo_of(*calls: Recorded | None) -> dict[int, Any]:
-    return {id(call.function): call.function for call in calls if call is not None}
-
-
 def _linked(call: Recorded, old: Any, new: Any) -> Recorded:
     """The call with the results of a new forward call in place of those of the old one."""
     place: dict[int, Any] = {}
@@ -381,9 +436,7 @@ def _linked(call: Recorded, old: Any, new: Any) -> Recorded:
         return value
 
     match(old, new)
-    args = tuple(put(value) for value in call.args)
-    kwargs = {key: put(value) for key, value in call.kwargs.items()}
-    return Recorded(call.function, args, kwargs)
+    return mapped(call, put)
 
 
 def _differ(a: Any, b: Any) -> bool:

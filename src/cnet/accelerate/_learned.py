@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _deferred
 from ._compare import Mismatch, compare, run_original
+from ._fewer import Different
 from ._learning import Unfinished, learn
 from ._plans import Plan, Values, is_finite
 from ._recorded import Recorded, local
@@ -34,10 +35,9 @@ class Use:
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=FIRST_CALLS))
     """Of its last calls."""
 
-    def is_slower(self, now: float = 0.0) -> bool:
-        """Whether the plan takes longer than the original, also than its call `now`."""
-        middle = sorted(self.seconds)[len(self.seconds) // 2] if self.seconds else 0.0
-        return middle > max(self.situation.seconds, now)
+    def is_slower(self) -> bool:
+        """Whether the plan takes longer than the original, each in its fastest call."""
+        return min(self.seconds, default=0.0) > self.situation.least
 
 
 class Learned:
@@ -53,31 +53,45 @@ class Learned:
         self, situation: "Situation", args: Any, kwargs: Any, seconds: float
     ) -> Plan | None:  # fmt: skip
         """A plan for calls like this one, before it is made; None if there is no explanation."""
-        own, start = self.watched, thread_time()
-        plan = None
-        try:
-            forward, forward_plan = own.forward_call(args)
-            call = Recorded(own.original, args, kwargs)
-            keep = own.keep if own.role == "forward" else None
-            plan = learn(call, forward, forward_plan, keep, self.hints(args), seconds)
-        except Unfinished:
-            if own.budget.is_patient:
-                situation.price = 3 * (thread_time() - start)
-            else:
-                own.refuse(situation, f"it is not explained in {seconds:.1f} s", False, args)
-        except Refused as refusal:
-            is_impure = isinstance(refusal, Impure)
-            if forward_plan and forward_plan.deferred and not is_impure:
-                own.keep_state(args)  # what the forward call leaves out may explain it
-            else:
-                own.refuse(situation, str(refusal), is_impure, args)
-        except Exception as error:  # a mistake here must not stop the user's program
-            own.refuse(situation, f"learning failed, {type(error).__name__}: {error}", True, args)
-        finally:
-            taken = thread_time() - start
-            own.spend(taken)
-            own.failed += taken if plan is None else 0.0
+        own, plan = self.watched, None
+        while plan is None:
+            start, by_few = thread_time(), situation.is_by_few
+            try:
+                plan = self._plan(args, kwargs, seconds, by_few)
+            except Different:
+                situation.images, situation.next = 0, situation.misses + 1
+            except Unfinished:
+                if own.budget.is_patient:
+                    situation.price = 2 * (thread_time() - start)
+                    situation.next = situation.misses + 1
+                else:
+                    own.refuse(situation, f"it is not explained in {seconds:.1f} s", False, args)
+            except Refused as refusal:
+                self._refuse(refusal, situation, args)
+            except Exception as error:  # a mistake here must not stop the user's program
+                reason = f"learning failed, {type(error).__name__}: {error}"
+                own.refuse(situation, reason, True, args)
+            finally:
+                own.spend(thread_time() - start, plan is None)
+            if own.budget.is_patient or not by_few or situation.is_by_few:
+                break
         return plan
+
+    def _plan(self, args: Any, kwargs: Any, seconds: float, by_few: bool) -> Plan:
+        own = self.watched
+        forward, forward_plan = own.forward_call(args)
+        call = Recorded(own.original, args, kwargs)
+        keep = own.keep if own.role == "forward" else None
+        return learn(call, forward, forward_plan, keep, self.hints(args), seconds, by_few)
+
+    def _refuse(self, refusal: Refused, situation: "Situation", args: Any) -> None:
+        own = self.watched
+        _, forward_plan = own.forward_call(args)
+        is_impure = isinstance(refusal, Impure)
+        if forward_plan and forward_plan.deferred and not is_impure:
+            own.keep_state(args)  # what the forward call leaves out may explain it
+        else:
+            own.refuse(situation, str(refusal), is_impure, args)
 
     def hints(self, args: Any) -> "Sequence[Expression]":
         """What is known of related functions."""
@@ -172,7 +186,7 @@ class Learned:
             _deferred.defer(args[0], plan, values)
         if own.noting:
             own.note(plan, args, kwargs, result)
-        if use.calls > FIRST_CALLS and use.is_slower(seconds):
+        if use.calls > FIRST_CALLS and use.is_slower():
             self.drop_slower(plan, use)
         return result
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
 from . import _deferred
 from ._calls import (
     Build,
@@ -23,29 +22,23 @@ from ._calls import (
     View,
     arguments,
     read,
-    same_bits,
 )
 from ._episodes import (
-    DISTURBED,
     FORWARD,
-    LARGE,
-    NORMAL,
     RESULT,
-    TIED,
     Episode,
     Sampled,
-    Special,
     Unread,
     is_variable,
 )
+from ._fewer import Different, for_all
 from ._plans import Findings, Plan
 from ._recorded import Recorded
+from ._samples import fresh_in, is_costly, is_finite, items_in, samples_of
 from ._scan import Scan
-from ._values import Refused, Tree, kind_of
-from .explain import STAGES, Expression, FromMaxima, Sample, explain
+from ._values import Impure, Refused, Tree, kind_of
+from .explain import STAGES, Expression, FromMaxima, Sample, explain, for_images
 
-MOST_NEEDED = 5
-"""Calls that lack attributes, each without one that the one before needed."""
 HINTED_SECONDS = 0.3
 """For the search among all geometries, where those of related functions were tried before."""
 
@@ -54,9 +47,14 @@ class Unfinished(Exception):
     """The time for learning was too short."""
 
 
+class Unexplained(Refused):
+    """No operation gives a result."""
+
+
 def learn(
     call: Recorded, forward: Recorded | None = None, forward_plan: Plan | None = None,
     keep: Iterable[str] | None = (), hints: Sequence[Expression] = (), seconds: float = 2.0,
+    by_few: bool = False,
 ) -> Plan:  # fmt: skip
     """A plan for calls like this one.
 
@@ -74,11 +72,15 @@ def learn(
         Those of other calls.
     seconds : float, default 2.0
         The processor time for the search for explanations, after the calls on copies.
+    by_few : bool, default False
+        Whether most calls on copies may be made with a few images only, if there are many.
 
     Raises
     ------
     Refused
         If there is something that cannot be explained.
+    Different
+        If calls with a few images have not told what a call with all of them does.
     Unfinished
         If the time was not enough.
     """
@@ -94,99 +96,36 @@ def learn(
         episode = Episode(call, forward, skip)
     else:
         episode = Episode(call, forward, skip, left_out.skip, left_out.held)
+    if by_few:
+        hints = episode.take_few(tree, hints)
     state = [node for node in tree.nodes if node.parent is not None and node.parent.path == own]
     replaced = frozenset(node.path for node in state if node.key in scan.writes)
     refilled = frozenset(node.path for node in state if node.type is dict) - replaced
     candidates = [Unread(replaced, refilled)] * (keep is not None) + [Unread(replaced)]
     while True:
-        samples, unread = _samples(episode, candidates.pop(0))
-        scan, tree = read(call.function, found.values, skip | unread.paths())
-        tree.check()
         try:
+            samples, unread = samples_of(episode, candidates.pop(0))
+            scan, tree = read(call.function, found.values, skip | unread.paths())
+            tree.check()
             return _Learning(
                 call, own, scan, tree, samples, skip | unread.paths(), unread, left_out, keep,
-                hints, thread_time() + seconds,
+                hints, seconds, episode.special.settings, episode if episode.few else None,
             ).plan(found.places)  # fmt: skip
         except _NeedsItems:
             if not candidates:
                 raise
+        except Refused as refusal:
+            if not isinstance(refusal, Impure) and episode.keep_integers(tree, scan.writes):
+                candidates.append(Unread(replaced))
+                continue
+            is_sure = isinstance(refusal, Impure) or episode.is_batch
+            if not episode.few or (is_sure and isinstance(refusal, (Impure, Unexplained))):
+                raise
+            raise Different(str(refusal)) from refusal
 
 
 class _NeedsItems(Refused):
     """A call sets items of a dict that cannot be left out."""
-
-
-def _samples(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]:
-    """Samples, and the attributes that the call does set before it reads them.
-
-    The first two calls have the same data: if results differ, they depend on chance or on memory
-    that is not initialised.
-    """
-    first = episode.run(NORMAL, 0)
-    counters = first.outcome.counted(first.tree.numbers())
-    episode.special = Special(counters)
-    if not all(_is_finite(array) for array in first.outcome.arrays.values()):
-        episode.special = Special(counters, episode.positive(first.outcome))
-        first = episode.run(NORMAL, 0)
-    costly = {
-        path for path in unread.refilled if first.outcome.touched.get(path)
-        and any(_is_costly(t) for (holder, _), t in first.outcome.writes.items() if holder == path)
-    }  # fmt: skip
-    unknown = {node.path for node in first.tree.nodes if node.kind == "unknown"}
-    unread = Unread(unread.replaced, unread.refilled & (costly | unknown))
-    again, unread = _lacking(episode, unread)
-    if again is None or not _agree(first.outcome, again.outcome, unread):
-        unread = Unread()
-    if not unread.paths():
-        again = episode.run(NORMAL, 0)
-        if not _agree(first.outcome, again.outcome):
-            raise Refused("two calls with the same data differ")
-    assert again is not None
-    kinds = [TIED, LARGE] if episode.forward is None else [TIED, DISTURBED]
-    more = [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 1)]
-    return [again, *more], unread
-
-
-def _lacking(episode: Episode, unread: Unread) -> tuple[Sampled | None, Unread]:
-    """A sample of a call that lacks attributes, but for those that it needs; None if it fails."""
-    for _ in range(MOST_NEEDED):
-        if unread.paths():
-            try:
-                return episode.run(NORMAL, 0, unread), unread
-            except Refused as refusal:
-                unread = unread.without_needed(refusal.__cause__)
-    return None, unread
-
-
-def _agree(a: Outcome, b: Outcome, unread: Unread = Unread()) -> bool:  # noqa: B008
-    """Whether two calls have done the same; before the second, attributes were missing."""
-    if (a.mutated, a.printed) != (b.mutated, b.printed) or not is_same(a.result, b.result):
-        return False
-    for path in unread.refilled:
-        if not a.touched.get(path, set()) <= b.touched.get(path, set()):
-            return False  # others are set to what they were
-    ours, theirs = (
-        {place: t for place, t in c.writes.items() if place[0] not in unread.refilled}
-        for c in (a, b)
-    )
-    again = {place for place in theirs if ".".join(map(str, place)) in unread.replaced}
-    if not ours.keys() <= theirs.keys() or not theirs.keys() - ours.keys() <= again:
-        return False
-    if not all(isinstance(t, Unknown) or is_same(t, theirs[place]) for place, t in ours.items()):
-        return False
-    names = {*_fresh(a.result), *a.mutated, *(name for t in ours.values() for name in _fresh(t))}
-    return all(same_bits(a.arrays[name], b.arrays[name]) for name in names)
-
-
-def is_same(a: Template, b: Template) -> bool:
-    """Whether two templates make the same values."""
-    if isinstance(a, Leaf) and isinstance(b, Leaf):
-        return type(a.value) is type(b.value) and bool(a.value == b.value)
-    if isinstance(a, Build) and isinstance(b, Build):
-        if a.items is None or b.items is None:
-            return a.name == b.name and a.items is b.items
-        return (a.kind, a.keys) == (b.kind, b.keys) and all(map(is_same, a.items, b.items))
-    return a == b
 
 
 @dataclass
@@ -201,9 +140,17 @@ class _Learning:
     forward: Plan | None
     keep: frozenset[str] | None
     hints: Sequence[Expression]
-    end: float
-    """When the search ends, by `time.thread_time`."""
+    seconds: float
+    """For the search for explanations."""
+    settings: frozenset[str]
+    """Paths of integer arrays that kept their values."""
+    episode: Episode | None
+    """Makes a call with all images, if the samples have a few."""
     expressions: dict[str, Expression] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.end = thread_time() + self.seconds
+        """When the search ends, by `time.thread_time`."""
 
     def plan(self, places: Mapping[str, str]) -> Plan:
         first = self.samples[0].outcome
@@ -221,14 +168,21 @@ class _Learning:
             counter = next(iter(counters & {name, f"{holder}[{key!r}]"}), None)
             writes[holder, key] = Next(counter) if counter else self.merged(templates, name)
         self.check_known(result)
-        needed = {*_fresh(result), *first.mutated}
+        needed = {*fresh_in(result), *first.mutated}
         held = self.held(first, [result, *writes.values()], needed)
         deferred = self.deferred(writes, first, needed) | held
         for (holder, key), template in writes.items():
             if holder != self.own or key not in deferred:
                 self.check_known(template)
-                needed |= {*_fresh(template)}
+                needed |= {*fresh_in(template)}
         self.explain_all(needed)
+        if self.episode is not None:
+            full = self.episode.with_all(self.unread)
+            self.check_names(first, full.outcome)
+            first = full.outcome
+            result = for_all(result, first.result)
+            writes = {place: for_all(few, first.writes[place]) for place, few in writes.items()}
+            self.expressions = self.with_all(full)
         if deferred:
             _deferred.hook(type(self.call.args[0]))
         numbers = {path for e in self.expressions.values() for path in e.numbers}
@@ -239,19 +193,22 @@ class _Learning:
             Findings(
                 self.scan, self.tree, places, result, writes, self.expressions, first.mutated,
                 first.printed, frozenset(variable), frozenset(deferred), frozenset(held), self.own,
-                self.skip, self.forward,
+                self.skip, self.forward, self.settings,
             ),
         )  # fmt: skip
 
     def check_structure(self, first: Outcome, other: Outcome) -> None:
-        same = first.writes.keys() == other.writes.keys() and first.mutated == other.mutated
-        if not same or first.arrays.keys() != other.arrays.keys():
-            raise Refused("what it sets depends on the data")
+        self.check_names(first, other)
         if first.printed != other.printed:
             raise Refused("what it prints depends on the data")
         for name, array in first.arrays.items():
             if array.shape != other.arrays[name].shape or array.dtype != other.arrays[name].dtype:
                 raise Refused(f"the shape or dtype of {name} depends on the data")
+
+    def check_names(self, first: Outcome, other: Outcome) -> None:
+        same = first.writes.keys() == other.writes.keys() and first.mutated == other.mutated
+        if not same or first.arrays.keys() != other.arrays.keys():
+            raise Refused("what it sets depends on the data")
 
     def merged(self, templates: Sequence[Template], name: str) -> Template:
         """The template that holds for all samples."""
@@ -288,7 +245,11 @@ class _Learning:
 
     def known_numbers(self) -> set[Any]:
         """Numbers that do not come from the data: sizes, constants of the code, and arguments."""
-        arrays = [*self.tree.arrays().values(), *self.samples[0].outcome.arrays.values()]
+        first = self.samples[0]
+        arrays = [
+            *self.tree.arrays().values(), *first.outcome.arrays.values(),
+            *first.sample.inputs.values(),
+        ]  # fmt: skip
         sizes = {size for array in arrays for size in (*array.shape, array.ndim)} | {
             prod(array.shape[start:stop])
             for array in arrays
@@ -317,9 +278,9 @@ class _Learning:
         for path in self.unread.refilled:
             templates = [t for (holder, _), t in first.writes.items() if holder == path]
             name = path.partition(".")[2]
-            used = any(Existing(path) in _items(template) for template in others)
+            used = any(Existing(path) in items_in(template) for template in others)
             if not self.may_defer(first) or used or name in (self.keep or ()) or not all(
-                not _is_costly(template) or _is_deferrable(template, needed)
+                not is_costly(template) or _is_deferrable(template, needed)
                 for template in templates
             ):  # fmt: skip
                 raise _NeedsItems(f"it sets items of {path}")
@@ -354,7 +315,7 @@ class _Learning:
         waiting = sorted(names, key=lambda name: (arrays[name].size, name))
         while waiting:
             if not any(self.explain_more(waiting, stage) for stage in STAGES):
-                raise Refused(f"{waiting[0]} is not explained")
+                raise Unexplained(f"{waiting[0]} is not explained")
             waiting = [name for name in waiting if name not in self.expressions]
 
     def explain_more(self, names: Sequence[str], stage: str) -> bool:
@@ -369,7 +330,7 @@ class _Learning:
         return len(self.expressions) > before
 
     def explained(self, name: str, results: Sequence[str], stage: str) -> Expression | None:
-        missing = [s for s in self.samples if not _is_finite(s.sample.outputs[name])]
+        missing = [s for s in self.samples if not is_finite(s.sample.outputs[name])]
         if not all(sampled.kind.disturbs for sampled in missing):
             raise Refused(f"{name} is not finite for random data")
         samples = [self.inputs_of(s, results) for s in self.samples if s not in missing]
@@ -385,6 +346,24 @@ class _Learning:
         if missing and not is_from_maxima:  # that one is not finite for disturbed maxima either
             raise Refused(f"{name} is not finite for random data")
         return expression
+
+    def with_all(self, full: Sampled) -> dict[str, Expression]:
+        """The same expressions for all images."""
+        found: dict[str, Expression] = {}
+        end = thread_time() + self.seconds
+        assert self.episode is not None
+        hints = for_images([*self.hints, *self.expressions.values()], self.episode.count)
+        for name, few in self.expressions.items():
+            if not is_finite(full.sample.outputs[name]):
+                raise Different(f"{name} is not finite for random data")
+            known, seconds = [*found.values()], end - thread_time()
+            with np.errstate(all="ignore"):
+                sample = self.inputs_of(full, [*found])
+                same = explain([sample], name, (*hints, *known), seconds, known, like=few)
+            if same is None:
+                raise Unfinished if thread_time() > end else Different(f"{name} differs")
+            found[name] = same
+        return found
 
     def inputs_of(self, sampled: Sampled, results: Sequence[str]) -> Sample:
         """The sample, without what the plan cannot read, and with some results."""
@@ -411,34 +390,9 @@ def _is_shape(template: Build) -> bool:
 
 def _is_deferrable(template: Template, needed: set[str]) -> bool:
     """Whether a value is costly or unknown, and shares no array with what is computed."""
-    return _is_costly(template) and not any(
+    return is_costly(template) and not any(
         isinstance(item, View)
         or (isinstance(item, Unknown) and item.is_view)
         or (isinstance(item, Fresh) and item.name in needed)
-        for item in _items(template)
+        for item in items_in(template)
     )
-
-
-def _is_costly(template: Template) -> bool:
-    """Whether a value has new arrays, or cannot be made."""
-    return any(isinstance(item, (Fresh, Unknown)) for item in _items(template))
-
-
-def _is_finite(array: Array) -> bool:
-    return bool(np.isfinite(array).all())
-
-
-def _items(template: Template) -> list[Template]:
-    if isinstance(template, Build):
-        return [inner for item in template.items or () for inner in _items(item)]
-    return [template]
-
-
-def _fresh(template: Template) -> list[str]:
-    """Names of the new arrays in a value."""
-    found = []
-    for item in _items(template):
-        item = item.of if isinstance(item, View) else item
-        if isinstance(item, Fresh):
-            found.append(item.name)
-    return found

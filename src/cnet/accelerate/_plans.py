@@ -53,6 +53,8 @@ class Findings:
     """Paths of attributes that the call does not read."""
     forward: "Plan | None"
     """The plan whose deferred attributes are missing from the instance."""
+    settings: frozenset[str]
+    """Paths of integer arrays of which it is true as they are now."""
 
 
 class Plan:
@@ -170,7 +172,7 @@ class _Writer:
             ]
             tests.append(f"{name}.dtype != {self.constant(value.dtype)}")
             tests.append(f"{name}.strides != {self.constant(value.strides)}")
-            if is_setting(value):
+            if is_setting(value) or node.path in self.findings.settings:
                 tests.append(f"{name}.tobytes() != {self.constant(value.tobytes())}")
             if node.path in self.findings.mutated:
                 tests.append(f"not {name}.flags.writeable")

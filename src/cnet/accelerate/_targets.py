@@ -13,13 +13,13 @@ from ._watched import Options, Watched
 
 FORWARD = (
     "forward", "forwardpass", "forwardprop", "forwardpropagate", "forwardpropagation",
-    "feedforward", "fprop", "propagate", "call",
+    "feedforward", "forwards", "foward", "fprop", "propagate", "call",
 )  # fmt: skip
 """Names of forward methods, the most specific first, without underscores and in lower case."""
 BACKWARD = (
     "backward", "backwardpass", "backwardprop", "backprop", "backpropagate", "backpropagation",
     "backwardpropagate", "backwardpropagation", "bprop", "computegrads", "computegradients",
-    "gradient", "gradientdescentstep",
+    "backwards", "backword", "gradient", "gradientdescentstep",
 )  # fmt: skip
 TOGETHER = {"convolve": "forward", "pool": "forward", "train": "backward"}
 """Names of methods that belong to a layer if a class has one of each role."""

@@ -4,8 +4,10 @@ A path is written as in Python, ``x``, ``self.W`` or ``self.cache['x'][0]``. `wa
 of all values that code with given attribute names can reach.
 """
 
+import copy
 import enum
 import functools
+import sys
 import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -110,6 +112,11 @@ def kind_of(value: Any) -> str:
         is_simple = CONTAINERS[cls] != "dict" or all(_is_key(key) for key in value)
         return CONTAINERS[cls] if len(value) <= MOST_ITEMS and is_simple else "unknown"
     return "instance" if is_plain(cls) else "unknown"
+
+
+def copied(value: Any, *kept: Any) -> Any:
+    """A deep copy; `kept` stay as they are, and modules, which layers may hold."""
+    return copy.deepcopy(value, {id(one): one for one in (*kept, *sys.modules.values())})
 
 
 def is_setting(array: Array) -> bool:
@@ -255,15 +262,15 @@ def rebuilt(tree: Tree, value_of: Callable[[Node], Any]) -> dict[str, Any]:
             assert node.of is not None
             return made[node.of]
         if node.kind == "instance":
-            copy = made[node] = object.__new__(node.type)
-            copy.__dict__.update({name: build(child) for name, child in inner[node].items()})
+            built = made[node] = object.__new__(node.type)
+            built.__dict__.update({name: build(child) for name, child in inner[node].items()})
         elif node.kind in ("tuple", "list"):
-            copy = node.type([build(child) for child in inner[node].values()])
+            built = node.type([build(child) for child in inner[node].values()])
         elif node.kind == "dict":
-            copy = node.type({name: build(child) for name, child in inner[node].items()})
+            built = node.type({name: build(child) for name, child in inner[node].items()})
         else:
-            copy = value_of(node)
-        made[node] = copy
-        return copy
+            built = value_of(node)
+        made[node] = built
+        return built
 
     return {name: build(node) for name, node in tree.roots.items()}

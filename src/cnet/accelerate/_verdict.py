@@ -1,6 +1,5 @@
 """Who is right when a gradient of cnet and that of the original differ: finite differences."""
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from ..arrays import Array
 from ._calls import arguments, undisturbed
 from ._compare import Mismatch
 from ._recorded import Recorded
+from ._values import copied
 
 STEP = 1e-6
 
@@ -51,7 +51,7 @@ def _derivative(forward: Recorded, name: str, grad: Array) -> tuple[float, Array
     sums = []
     with undisturbed():
         for step in (STEP, -STEP):
-            twin = copy.deepcopy(forward, {id(forward.function): forward.function})
+            twin = copied(forward, forward.function)
             x = arguments(twin.function, twin.args, twin.kwargs).values[name]
             direction: Array = np.random.default_rng(0).standard_normal(x.shape)
             x += step * direction

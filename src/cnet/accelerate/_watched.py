@@ -15,10 +15,12 @@ import numpy as np
 from . import _budget
 from ._budget import (
     IMPORT_SECONDS,
-    SAMPLES,
-    SEARCH_SECONDS,
     Budget,
+    Price,
     count_elements,
+    count_images,
+    is_by_few,
+    price_of,
     saved_share,
 )
 from ._recorded import Recorded, local
@@ -33,7 +35,7 @@ LEARNED = f"{__package__}._learned"
 MOST_REFUSALS = 3
 MOST_SITUATIONS = 1000
 MOST_MISSES = 64
-"""Calls of a situation without a plan, after which no other is learned."""
+"""Calls of a situation without a plan, after which no other is learned but in a script."""
 MOST_NOTED = 64
 """Forward calls that are kept for a backward call."""
 MOST_AWAITED = 8
@@ -76,12 +78,16 @@ class Situation:
         """Seconds of the last three calls of the original."""
         self.seconds = 0.0
         """Their median."""
+        self.least = float("inf")
+        """Those of the shortest call."""
         self.so_far = 0.0
         """Seconds of the processor in all calls of the original."""
         self.work = float("inf")
-        """Those in the shortest one."""
+        """The least in a call."""
         self.elements = 0
-        """Those of the arrays of a call; of a script only."""
+        """Those of the arrays that a call can read or has returned."""
+        self.images: int | None = None
+        """The number of images; 0 if samples must have all of them, None if no call was seen."""
         self.price = 0.0
         """Seconds for learning, if it did not end in fewer."""
         self.refusal = ""
@@ -90,8 +96,13 @@ class Situation:
         self.inside: set[Watched] = set()
         """All watched functions inside of calls."""
 
+    @property
+    def is_by_few(self) -> bool:
+        return is_by_few(self.work, self.images or 0, self.elements)
+
     def time(self, seconds: float) -> None:
         self.timed = (*self.timed[-2:], seconds)
+        self.least = min(self.least, seconds)
         self.seconds = sorted(self.timed)[(len(self.timed) - 1) // 2]
 
     @property
@@ -182,7 +193,7 @@ class Watched:
             learned = self.learner()
             with learning:
                 situation.next = 2 * situation.misses
-                seconds = self.budget.most_seconds(self.price(situation))
+                seconds = self.budget.most_seconds(self.price(situation).risk)
                 plan = learned.learn(situation, args, kwargs, seconds)
             if plan is not None:
                 return learned.confirm(plan, situation, args, kwargs)
@@ -209,6 +220,9 @@ class Watched:
 
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the original, and note how long it takes."""
+        is_first = situation.images is None
+        if is_first:
+            situation.elements = count_elements((*args, *kwargs.values()))
         outer, others = local.inner, local.others
         inside: set[Watched] = set()
         local.inner, local.others = 0.0, inside
@@ -229,6 +243,10 @@ class Watched:
             situation.inside |= inside
             if 2 * inner > seconds:
                 situation.inner |= inside
+        if is_first:
+            situation.elements += count_elements((result,))
+            last = result if self.role == "forward" else None
+            situation.images = count_images((*args, *kwargs.values()), last)
         situation.work = min(situation.work, worked)
         situation.so_far += count * worked
         if others is None:
@@ -236,8 +254,6 @@ class Watched:
         if self.noting:
             self.note(None, args, kwargs, result)
         elif self._may_rest(situation):
-            if not situation.elements:
-                situation.elements = count_elements((*args, *kwargs.values(), result))
             self.resting = self.rested = int(OBSERVED_SECONDS / max(situation.seconds, 1e-6))
             self._count_short(situation)
         return result
@@ -262,26 +278,26 @@ class Watched:
     # ---- The decision to learn -------------------------------------------------------------------
 
     def _may_learn(self, situation: Situation, args: tuple[Any, ...]) -> bool:
-        is_due = situation.next <= situation.misses and situation.next <= MOST_MISSES
-        if not is_due or situation.refusal or learning.locked():
+        is_due = situation.next <= situation.misses
+        is_late = situation.next > MOST_MISSES and not self.budget.is_patient
+        if not is_due or is_late or situation.refusal or learning.locked():
             return False
         if situation.seconds < _budget.LEAST_SECONDS:
             situation.refusal = _short(situation)
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
-        can_save = situation.so_far * situation.saved_share
-        if not self.budget.allows(
-            self.price(situation), can_save if not self.is_wanted else float("inf")
-        ):
+        can_save = float("inf") if self.is_wanted else situation.so_far * situation.saved_share
+        if not self.budget.allows(self.price(situation), can_save, situation.price > 0):
             return False
         self.is_waiting = not self._is_prepared(args)
         return not self.is_waiting
 
-    def price(self, situation: Situation) -> float:
+    def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
         first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
-        return first + (situation.price or SEARCH_SECONDS + SAMPLES * situation.work)
+        price = price_of(situation.work, situation.images or 0, situation.elements)
+        return Price(*(first + (situation.price or seconds) for seconds in price))
 
     def _is_prepared(self, args: tuple[Any, ...]) -> bool:
         """Whether what is known of the forward function is enough to learn the backward one."""
@@ -345,9 +361,10 @@ class Watched:
 
     # ---- Ends ------------------------------------------------------------------------------------
 
-    def spend(self, seconds: float) -> None:
+    def spend(self, seconds: float, is_in_vain: bool = False) -> None:
         """Learning has taken this long."""
         self.spent += seconds
+        self.failed += seconds * is_in_vain
         self.budget.left -= seconds
 
     def refuse(self, situation: Situation, reason: str, for_good: bool, args: Any) -> None:

@@ -1,11 +1,11 @@
 """Other sizes and settings in which a layer may fail: one image, odd sizes, other strides."""
 
-import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
+from ..accelerate._values import copied
 from ..accelerate.explain import Expression
 from ..accelerate.explain.convolution import Convolution
 from ..accelerate.explain.pooling import Pooling
@@ -55,7 +55,7 @@ def _other_numbers(subject: Subject) -> Iterator[tuple[str, Subject]]:
             others = (1, 2, 3) if name in STRIDES else (0, 1) if name in PADDINGS else ()
             for other in others:
                 if other != number:
-                    layer = copy.deepcopy(subject.layer)
+                    layer = copied(subject.layer)
                     changed = replace(subject, layer=layer)
                     changed.places()[path].set(other)
                     yield f"{path} = {other}", changed

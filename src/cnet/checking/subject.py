@@ -1,16 +1,15 @@
 """A layer, or a pair of functions, as something to run forward and backward on copies."""
 
-import copy
 import inspect
 import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..accelerate._values import copied
 from ..arrays import Array
 from .places import Place, is_float_array, places
 
@@ -89,10 +88,8 @@ class Subject:
 
     def run(self, values: Mapping[str, Array]) -> "Run":
         """A forward pass on a copy with float64 arrays, some of them replaced by `values`."""
-        shared = {id(place.value): place.value for place in self.places().values()
-                  if isinstance(place.value, ModuleType)}  # fmt: skip
         try:
-            layer, inputs = copy.deepcopy((self.layer, self.inputs), shared)
+            layer, inputs = copied((self.layer, self.inputs))
         except Exception as error:
             name = type(self.layer).__name__
             raise TypeError(f"check: {name} cannot be copied ({error})") from error

@@ -8,6 +8,9 @@ equal elements.
 from .expressions import Expression, Scale, Term
 from .places import FromMaxima
 from .samples import TINY, Sample
-from .search import STAGES, explain
+from .search import STAGES, explain, for_images
 
-__all__ = ["STAGES", "TINY", "Expression", "FromMaxima", "Sample", "Scale", "Term", "explain"]
+__all__ = [
+    "STAGES", "TINY", "Expression", "FromMaxima", "Sample", "Scale", "Term", "explain",
+    "for_images",
+]  # fmt: skip

@@ -31,6 +31,19 @@ class Copy:
         return f"transpose {self.axes}" if is_moved else "copy"
 
 
+@dataclass(frozen=True)
+class Reshaped:
+    """An input with its elements in another shape."""
+
+    shape: Shape
+
+    def __call__(self, *arrays: Array) -> Array:
+        return arrays[0].reshape(self.shape)
+
+    def __str__(self) -> str:
+        return "reshaped"
+
+
 def copies(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     places = problem.places
     for path in problem.of_size(problem.result.size):

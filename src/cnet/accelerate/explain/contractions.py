@@ -75,17 +75,11 @@ def gradients_per_image(problem: Problem, hints: tuple[object, ...]) -> Iterator
         if isinstance(hint, Convolution) and "n" in hint.x.letters and hint.weight.sizes == (
             problem.shape[1:]
         ):  # fmt: skip
-            x, y = (_of_one_image(form) for form in (hint.x, hint.y))
-            of_one = replace(hint, result="dw", x=x, y=y, activation="", bias_times=1)
+            of_one = replace(hint.with_images(1), result="dw", activation="", bias_times=1)
             for first, second in problem.pairs():
                 shapes = [problem.inputs[path][0].shape for path in (first, second)]
                 if shapes == [hint.y.sizes, hint.x.sizes]:
                     yield Term(PerImage(of_one), (first, second))
-
-
-def _of_one_image(form: Form) -> Form:
-    pairs = zip(form.letters, form.sizes, strict=True)
-    return form._replace(sizes=tuple(1 if letter == "n" else size for letter, size in pairs))
 
 
 def _sizes(y: Form, weight: Form) -> dict[str, int]:

@@ -63,6 +63,9 @@ class Convolution:
             result = ACTIVATIONS[self.activation](result)
         return self.own_form.from_kernels(result)
 
+    def with_images(self, count: int) -> "Convolution":
+        return replace(self, x=self.x.with_images(count), y=self.y.with_images(count))
+
     @cached_property
     def _last(self) -> ChannelsLast | None:
         """The same by the kernels for channels last, if they can do it."""

@@ -48,6 +48,10 @@ class Scale:
             value /= numbers[path]
         return value * (1 - prod(numbers[path] for path in self.rest)) if self.rest else value
 
+    def is_like(self, other: "Scale") -> bool:
+        """Whether it has the same numbers, and may have another constant."""
+        return (self.times, self.over, self.rest) == (other.times, other.over, other.rest)
+
     def __str__(self) -> str:
         if not self.paths:
             return f"{self.constant:g}"
@@ -104,6 +108,11 @@ class Term:
         """Paths of the numbers that it reads."""
         inner = [x.numbers for x in self.operands if isinstance(x, Term)]
         return tuple(chain(*inner, *[factor.paths for factor in self.factors]))
+
+    def is_like(self, other: "Term") -> bool:
+        """Whether it differs from another one in sizes only."""
+        own, theirs = ((tuple(x.paths()), x.factors, str(x)) for x in (self, other))
+        return own == theirs
 
     def __str__(self) -> str:
         inner = [str(operand) for operand in self.operands if isinstance(operand, Term)]

@@ -24,9 +24,14 @@ def is_multiple(target: Array, value: Array, error: float) -> bool:
 
 def fit(problem: Problem, terms: Iterable[Term]) -> Expression | None:
     """The first term that explains the output in all samples."""
+    like = problem.like
     for term in terms:
+        if like is not None and not term.is_like(like.term):
+            continue
         values: list[Array] = []
         for target in problem.targets:
+            if like is not None and target.old != like.old:
+                continue
             scale = _scale(problem, target, term, values)
             if scale is not None:
                 result = problem.result
@@ -88,6 +93,8 @@ def _scales(
     numbers = [problem.samples[index].numbers for index in indices]
 
     def agrees(scale: Scale) -> bool:
+        if problem.like is not None and not scale.is_like(problem.like.scale):
+            return False
         if not all(0 < known[path] < 1 for known in numbers for path in scale.rest):
             return False
         return all(

@@ -40,6 +40,10 @@ class Form(NamedTuple):
         """The four sizes in the order of the kernels."""
         return self.layout.shape_to_kernels(self.sizes)
 
+    def with_images(self, count: int) -> "Form":
+        """The same with another number of images."""
+        return self._replace(sizes=with_images(self.letters, self.sizes, count))
+
     def to_kernels(self, x: Array) -> Array:
         if x.shape != self.sizes:
             x = x.reshape(self.sizes)
@@ -50,6 +54,12 @@ class Form(NamedTuple):
 
     def __str__(self) -> str:
         return self.letters
+
+
+def with_images(letters: str, sizes: Shape, count: int) -> Shape:
+    """The sizes with another number of images."""
+    pairs = zip(letters, sizes, strict=True)
+    return tuple(count if letter == "n" else size for letter, size in pairs)
 
 
 @lru_cache(maxsize=1024)

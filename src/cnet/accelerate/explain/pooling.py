@@ -13,7 +13,7 @@ from ...dropin._pooling import TIES
 from .affine import ACTIVATIONS
 from .expressions import Term
 from .fitting import is_multiple
-from .forms import Form, are_together, image_forms
+from .forms import Form, are_together, image_forms, with_images
 from .samples import Operand, Problem
 from .windows import Plane, common_planes, describe
 
@@ -80,6 +80,9 @@ class Pooling:
         dx[used] = part
         return dx
 
+    def with_images(self, count: int) -> "Pooling":
+        return replace(self, x_shape=with_images(self.layout, self.x_shape, count))
+
     @property
     def y_shape(self) -> Shape:
         """The shape of the result."""
@@ -101,13 +104,26 @@ class Pooling:
         return ", ".join(parts)
 
 
+def known_poolings(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
+    """Gradients of the pooling of the hints, also of other images."""
+    for hint in poolings_of(problem, hints):
+        yield from _gradients_of(problem, hint)
+
+
+def poolings_of(problem: Problem, hints: tuple[object, ...]) -> list[Pooling]:
+    """The pooling of the hints for images of the shape of the result."""
+    return [
+        replace(hint, x_shape=problem.shape)
+        for hint in hints
+        if isinstance(hint, Pooling) and len(hint.layout) == problem.result.ndim
+    ]
+
+
 def poolings(problem: Problem, hints: tuple[object, ...]) -> Iterator[Term]:
     """Pooling operations that may explain the output; those of the hints first."""
     if problem.result.ndim < 2:
         return
-    for hint in hints:
-        if isinstance(hint, Pooling):
-            yield from _gradients_of(problem, hint)
+    yield from known_poolings(problem, hints)
     for path in problem.singles():
         for x in _images(problem.inputs[path][0].shape):
             for y in _results(x, problem.shape):
@@ -126,8 +142,6 @@ def _images(shape: Shape) -> Iterator[Form]:
 
 def _gradients_of(problem: Problem, hint: Pooling) -> Iterator[Term]:
     """Gradients of the pooling of the forward pass."""
-    if hint.x_shape != problem.shape:
-        return
     operation = replace(hint, is_gradient=True)
     for path, arrays in problem.inputs.items():
         if arrays[0].shape == hint.y_shape:

@@ -10,7 +10,7 @@ from time import thread_time
 import numpy as np
 
 from ...arrays import Array
-from .expressions import ONE, Scale, Term
+from .expressions import ONE, Expression, Scale, Term
 
 Operand = str | Term
 """An input, by its path, or what is computed from inputs."""
@@ -98,6 +98,8 @@ class Problem:
     known_targets: list[Target] = field(init=False)
     new: frozenset[Operand] = frozenset()
     """If not empty, operands of which an explanation must have at least one."""
+    like: Expression | None = None
+    """If not None, what an explanation must agree with, but for sizes."""
 
     def __post_init__(self) -> None:
         results = [np.asarray(sample.outputs[self.output]) for sample in self.samples]

@@ -1,15 +1,26 @@
 """The search for an explanation: all rules, the cheapest first."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import permutations
+from math import prod
 from time import thread_time
 
 import numpy as np
 
-from .arithmetic import Constant, Elementwise, copies, elementwise, products, sums, two_valued
+from .arithmetic import (
+    Constant,
+    Elementwise,
+    Reshaped,
+    copies,
+    elementwise,
+    products,
+    sums,
+    two_valued,
+)
 from .columns import columns, paddings
 from .contractions import contractions, gradients_per_image
-from .convolution import convolutions, known_convolutions
+from .convolution import Convolution, convolutions, known_convolutions
 from .exponential import exponential_units
 from .expressions import Expression, Scale, Term
 from .fitting import fit
@@ -21,7 +32,7 @@ from .normalization import (
 )
 from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
-from .pooling import poolings
+from .pooling import Pooling, known_poolings, poolings, poolings_of
 from .samples import OutOfTime, Problem, Sample
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
@@ -42,7 +53,7 @@ STAGES = ("known", "masked", "unknown")
 def explain(
     samples: Sequence[Sample], output: str, hints: Sequence[Expression] = (),
     seconds: float = float("inf"), results: Sequence[Expression] = (),
-    stages: Sequence[str] = STAGES,
+    stages: Sequence[str] = STAGES, like: Expression | None = None,
 ) -> Expression | None:  # fmt: skip
     """How an output is computed from the inputs, if it is a known operation.
 
@@ -62,6 +73,8 @@ def explain(
     stages : sequence of str, default ('known', 'masked', 'unknown')
         Where to look: for operations that are simple or have the sizes of the hints; for those of a
         gradient through an activation; for convolutions and pooling of unknown sizes.
+    like : Expression, optional
+        That of calls with another number of images: what is found differs from it in sizes only.
 
     Returns
     -------
@@ -83,7 +96,7 @@ def explain(
     """
     if not samples or not all(_same_shapes(samples[0], sample) for sample in samples):
         return None
-    problem = Problem(samples, output, thread_time() + seconds)
+    problem = Problem(samples, output, thread_time() + seconds, like=like)
     values = problem.results
     if problem.result.size == 0 or problem.result.dtype.kind not in "fiub":
         return None
@@ -106,6 +119,15 @@ def explain(
         return None
 
 
+def for_images(hints: Sequence[Expression], count: int) -> list[Expression]:
+    """The hints for another number of images."""
+    return [
+        replace(hint, term=replace(hint.term, operation=operation.with_images(count)))
+        for hint in hints
+        if isinstance(operation := hint.term.operation, (Convolution, Pooling))
+    ]
+
+
 def _first(
     problem: Problem, rules: Sequence[Rule], operations: tuple[object, ...]
 ) -> Expression | None:
@@ -121,7 +143,25 @@ def _known(
         or fit(problem, squares(terms))
         or fit(problem, steps_of_optimizers(problem, terms))
         or _with_decay(problem, operations, terms)
+        or _of_rows(problem, operations)
     )
+
+
+def _of_rows(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+    """An explanation by a gradient with a row for each image, as dense layers give it back."""
+    pools = poolings_of(problem, operations)
+    shapes = [
+        *(one.y_shape for one in pools),
+        *(one.y.sizes for one in operations if isinstance(one, Convolution)),
+    ]
+    images = [
+        Term(Reshaped(shape), (path,))
+        for path, arrays in problem.inputs.items()
+        for shape in dict.fromkeys(shapes)
+        if arrays[0].ndim == 2 < len(shape) and arrays[0].shape == (shape[0], prod(shape[1:]))
+    ]
+    rules = sums, known_convolutions, places, known_poolings
+    return _first(problem.with_terms(images), rules, (*operations, *pools)) if images else None
 
 
 def _unknown(
