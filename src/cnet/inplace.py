@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from . import changes
-from .engine import UNWATCHED, Array, Call, Context, Edge, Operation, Variable, settle, wrap
+from .calls import Call, Operation
+from .engine import UNWATCHED, Array, Context, Edge, Variable, settle, wrap
 from .grad_mode import current
 
 

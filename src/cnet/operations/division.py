@@ -13,6 +13,7 @@ import numpy as np
 
 from ..autograd import Array, Context
 from ..inplace import apply_in_place
+from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike
 from ._common import unbroadcast, weak
 from ._elementwise import by_kernel, calls_kernels, compiled, define, formula, zeros
@@ -28,13 +29,13 @@ Rounding = Literal["trunc", "floor"] | None
 
 
 class Div(Arithmetic):
-    ufunc, symbol = np.divide, operator.truediv
+    ufunc, symbol, number = np.divide, operator.truediv, plain.arithmetic_operations["div"]
 
     @classmethod
     def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
         a, b = promoted_to_float("div", a, b)
         ctx.save_for_backward(a if ctx.edges[1] else None, b)
-        return cls.compute(a, b)
+        return cls.evaluated(a, b)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

@@ -1,0 +1,21 @@
+"""Elementwise kernels on arrays that need no checks: one call of the compiled module.
+
+Functions take the number of an operation and return the result, or None for operands that need the
+function of the same name in `kernels`: arrays that are not contiguous or of other dtypes, shapes
+that broadcast. They also return None while calls are recorded or the reference is active. Numbers
+of Python and arrays without dimensions are repeated.
+"""
+
+from .. import _core
+
+elementwise = _core.elementwise
+"""``elementwise(operation, x, a=0.0, b=0.0)``."""
+operations = _core.operations
+
+combine = _core.combine
+"""``combine(operation, operands)``; the first operand is the array."""
+combinations = {name: number for name, (number, _) in _core.combinations.items()}
+
+arithmetic = _core.arithmetic
+"""``arithmetic(operation, a, b)``; one of the operands is the array."""
+arithmetic_operations = _core.arithmetic_operations
