@@ -93,14 +93,22 @@ cdef extern from "cnet.h" nogil:
         cnet_pair g
         ptrdiff_t operation
 
+    ctypedef struct cnet_reduce_arguments:
+        const void *x
+        double *y
+        cnet_norm g
+        ptrdiff_t operation
+
     int CNET_KERNEL_elementwise
     int CNET_KERNEL_combine
     int CNET_KERNEL_arithmetic
+    int CNET_KERNEL_reduce
 
     ctypedef struct cnet_call:
         cnet_elementwise_arguments elementwise
         cnet_combine_arguments combine
         cnet_arithmetic_arguments arithmetic
+        cnet_reduce_arguments reduce
         int kernel
         int threads
         char *workspace

@@ -8,6 +8,7 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 
 cimport cython
 cimport numpy as cnp
+from libc.math cimport sqrt
 from libc.stdint cimport PTRDIFF_MAX, int64_t
 from libc.string cimport memset
 from numpy cimport (
@@ -344,7 +345,7 @@ def choose(int typenum, *values):
     return tuple(c.choices[i] for i in range(CNET_PASSES))
 
 
-include "_core_elementwise.pxi"
+include "_core_plain.pxi"
 include "_core_plans.pxi"
 
 

@@ -92,12 +92,16 @@ class Operation(Generic[Output]):
     @classmethod
     def _applier(cls) -> Apply:
         """`apply` of this class."""
-        function = cls.compute or cls.forward
-        code = getattr(function, "__func__", function).__code__
-        hidden = hasattr(function, "__self__") + (cls.compute is None)  # cls and ctx
-        several = code.co_flags & CO_VARARGS
-        count = None if several else code.co_argcount - hidden
-        return {1: _of_one, 2: _of_two}.get(count, _of_any)(cls)
+        return {1: _of_one, 2: _of_two}.get(cls._inputs(), _of_any)(cls)
+
+    @classmethod
+    def _inputs(cls) -> int:
+        """The number of inputs; 0 if it may vary."""
+        for function, others in (cls.forward, 1), (cls.compute, 0):  # others: ctx
+            code = getattr(getattr(function, "__func__", function), "__code__", None)
+            if code is not None and not code.co_flags & CO_VARARGS:
+                return code.co_argcount - others - hasattr(function, "__self__")
+        return 0
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
@@ -211,9 +215,7 @@ def _of_any(cls: type[Operation[Any]]) -> Apply:
     return apply
 
 
-def inputs_of(
-    args: tuple[Any, ...], enabled: bool
-) -> "tuple[list[Any], list[Edge | None], bool]":
+def inputs_of(args: tuple[Any, ...], enabled: bool) -> "tuple[list[Any], list[Edge | None], bool]":
     """The arrays of arguments, their edges, and whether there is an edge."""
     arrays: list[Any] = []
     edges: list[Edge | None] = []
@@ -257,6 +259,7 @@ def _tensors(result: Any) -> Any:
 
 
 _new: Any = object.__new__  # a call of a class takes twice as long
+_new_tuple: Any = tuple.__new__
 
 
 class ViewOperation(Operation[Output]):
@@ -268,7 +271,7 @@ class ViewOperation(Operation[Output]):
     @classmethod
     def _applier(cls) -> Apply:
         """`apply` for one argument."""
-        forward, whole = cls.forward, _of_one(cls)
+        compute, forward, whole = cls.compute, cls.forward, _of_one(cls)
 
         def apply(x: Any, /, **kwargs: Any) -> Any:
             if not isinstance(x, Variable):
@@ -281,20 +284,24 @@ class ViewOperation(Operation[Output]):
                 if x._requires_grad:
                     edge = x._grad_fn or x, x._output_index
             array = x._array
-            ctx = _new(Context)
-            ctx.function, ctx.edges = cls, (edge,)
-            if recorder is None:
-                result = forward(ctx, array, **kwargs)
+            if edge is None and recorder is None and compute is not None:
+                result = compute(array, **kwargs)
+                output = wrap(result)
             else:
-                result = recorder.forward(ctx, (x,), [array], kwargs)
-            output = wrap(result) if edge is None else ctx._outputs(result)
+                ctx = _new(Context)
+                ctx.function, ctx.edges = cls, (edge,)
+                if recorder is None:
+                    result = forward(ctx, array, **kwargs)
+                else:
+                    result = recorder.forward(ctx, (x,), [array], kwargs)
+                output = wrap(result) if edge is None else ctx._outputs(result)
             base = result.base
             if base is array or (base is not None and base is array.base):
                 if x._view is UNWATCHED:
                     output._view = UNWATCHED
                 else:
                     origin = x, cls if enabled else None, kwargs, x._grad_fn
-                    output._view = tuple.__new__(View, origin)
+                    output._view = _new_tuple(View, origin)
             if (calls := mode["calls"]) is not None:
                 calls.append(Call(cls, (x,), kwargs, (output,)))
             return output

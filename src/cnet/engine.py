@@ -82,7 +82,7 @@ class Variable:
         elif self._grad is None:
             self._grad = wrap(gradient)
         else:
-            np.add(self._grad._array, gradient, out=self._grad._array)
+            np.add(self._grad._array, gradient, self._grad._array)
             self._grad.note_change("backward")
 
     def note_change(self, name: str) -> None:

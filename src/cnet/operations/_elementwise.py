@@ -137,11 +137,13 @@ class Elementwise(Operation[Tensor]):
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, a: float = 0.0, b: float = 0.0) -> None:
         """Compute without another array if no values must be saved for the derivative."""
-        kernel = x.dtype is FLOAT32 or x.dtype is FLOAT64
-        if kernel and x.flags.c_contiguous and ctx.edges == (None,):
-            kernels.elementwise(x, cls.title, a, b, out=x)
-        else:
-            super().in_place(ctx, x, *args, a=a, b=b)
+        if ctx.edges == (None,):
+            if plain.elementwise(cls.number, x, a, b, x) is not None:
+                return
+            if (x.dtype is FLOAT32 or x.dtype is FLOAT64) and x.flags.c_contiguous:
+                kernels.elementwise(x, cls.title, a, b, out=x)
+                return
+        super().in_place(ctx, x, *args, a=a, b=b)
 
     @classmethod
     def backward(cls, ctx: Context, grad_output: Array) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 from .. import kernels, propagation
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
+from ..dtypes import of_number
 from ..grad_mode import current
 from ..inplace import apply_in_place
 from ..kernels import plain
@@ -61,7 +62,7 @@ def added(a: Array, b: Array, out: Array | None = None) -> Any:
         return Add.compute(a, b)
     if a.size >= LARGE and a.shape == b.shape and all(x.flags.carray for x in (a, b, out)):
         return kernels.add(a, b, out)
-    return np.add(a, b, out=out)
+    return np.add(a, b, out)
 
 
 propagation.adding = added
@@ -79,24 +80,24 @@ class Arithmetic(Operation[Tensor]):
     """The number of the operation in the kernel `arithmetic`."""
 
     @classmethod
+    def by_kernel(cls, a: Any, b: Any, out: Array | None = None) -> Array | None:
+        """The result for a plain array and one like it or a number; None for other operands."""
+        return plain.arithmetic(cls.number, a, b, out)
+
+    @classmethod
     def compute(cls, a: Any, b: Any) -> Any:
-        y = plain.arithmetic(cls.number, a, b)
+        y = cls.by_kernel(a, b)
         return cls.forward(Context(cls, (None, None)), a, b) if y is None else y
 
     @classmethod
     def evaluated(cls, a: Any, b: Any) -> Any:
         """The result for promoted operands."""
-        y = plain.arithmetic(cls.number, a, b)
+        y = cls.by_kernel(a, b)
         if y is not None:
             return y
-        if _covers(a, b):
-            return kernels.arithmetic(a, b, cls.__name__.lower())
-        return cls.by_numpy(a, b)
-
-    @classmethod
-    def by_numpy(cls, a: Any, b: Any) -> Any:
-        """The result of the operator; ValueError if the shapes do not broadcast."""
         try:
+            if _covers(a, b) and hasattr(cls, "number"):
+                return kernels.arithmetic(a, b, cls.__name__.lower())
             return cls.symbol(a, b)
         except ValueError as error:
             check_broadcast(cls.__name__.lower(), (a, b))
@@ -108,7 +109,8 @@ class Arithmetic(Operation[Tensor]):
         (other,) = args
         fits = type(other) is not np.ndarray or (other.dtype is x.dtype and other.shape == x.shape)
         if fits and ctx.edges == (None, None) and x.dtype.kind == "f":
-            cls.ufunc(x, other, out=x)
+            if cls.by_kernel(x, other, x) is None:
+                cls.ufunc(x, other, x)  # faster than by keyword
         else:
             super().in_place(ctx, x, other)
 
@@ -377,16 +379,6 @@ def _fitting(exponent: Any, base: Any) -> Any:
     return exponent
 
 
-def _is_square(base: Any, exponent: Any) -> bool:
-    """Whether a power is the product of an array of floats with itself."""
-    return (
-        type(exponent) in (int, float)
-        and exponent == 2
-        and type(base) is np.ndarray
-        and base.dtype.kind == "f"
-    )
-
-
 def _is_negative(exponent: Any) -> bool:
     """Whether an exponent is an array of integers with a negative one."""
     return isinstance(exponent, np.ndarray) and exponent.dtype.kind == "i" and any_of(exponent < 0)
@@ -396,17 +388,10 @@ class Pow(Arithmetic):
     ufunc, symbol = np.power, operator.pow
 
     @classmethod
-    def compute(cls, base: Any, exponent: Any) -> Any:
-        if _is_square(base, exponent):
-            return Mul.compute(base, base)
-        return cls.forward(Context(cls, (None, None)), base, exponent)
-
-    @classmethod
-    def evaluated(cls, base: Any, exponent: Any) -> Any:
-        """The power of promoted operands."""
-        if _is_square(base, exponent):
-            return Mul.evaluated(base, base)
-        return cls.by_numpy(base, exponent)
+    def by_kernel(cls, base: Any, exponent: Any, out: Array | None = None) -> Array | None:
+        if type(exponent) in of_number and exponent == 2:
+            return plain.arithmetic(Mul.number, base, base, out)
+        return None
 
     @classmethod
     def forward(cls, ctx: Context, base: Array, exponent: Array) -> Any:

@@ -13,7 +13,7 @@ from ..tensor import Axis, Tensor, TensorLike, as_tensor
 from ._common import also_dim
 from ._dims import dims_of, reduced_axes
 from ._promotion import require_float
-from ._sums import total
+from ._sums import reduced, total
 from .arithmetic import sub
 from .extrema import amax, amin
 from .reductions import Axes, squeezed, sum, times_quotient
@@ -70,7 +70,7 @@ class VectorNorm(Operation[Tensor]):
 def _root(x: Array, axes: Axes) -> Array:
     """The square root of the sum of squares, without overflow and underflow of squares."""
     if x.dtype is FLOAT32:  # whose squares are normal numbers in float64
-        return np.sqrt(kernels.reduce(x, "squares", axes)).astype(FLOAT32)
+        return reduced(x, "squares", axes, keepdims=True, root=True)
     with np.errstate(over="ignore", under="ignore"):
         squares = kernels.reduce(x, "squares", axes) if x.itemsize > 2 else total(x * x, axes, True)
         y: Array = np.sqrt(squares)
