@@ -112,7 +112,9 @@ def arithmetic(int operation, a, b, out=None):
     cdef int a_found, b_found
     if redirected:
         return None
-    first = a if is_plain_array(a) else b
+    first = a
+    if not is_plain_array(a) or (PyArray_NDIM(<ndarray>a) == 0 and is_plain_array(b)):
+        first = b
     if not is_plain_array(first) or not PyArray_SIZE(<ndarray>first):
         return None
     memset(&c.arithmetic, 0, sizeof(c.arithmetic))

@@ -94,24 +94,27 @@ def _passes(
 ) -> tuple[Shape, Shape, list[tuple[int, int, int]]]:
     """The shape of a result with and without the reduced axes, and the geometry of each pass.
 
-    Neighbouring axes need only one pass. The longest is the first, so that the others have little
-    to do.
+    Neighbouring axes, regardless of axes of size 1 between them, need only one pass. The longest is
+    the first, so that the others have little to do.
     """
     reduced = _axes(axes, len(shape))
     kept = tuple([1 if axis in reduced else size for axis, size in enumerate(shape)])
     others = tuple([size for axis, size in enumerate(shape) if axis not in reduced])
-    if len(reduced) == len(shape):
-        return kept, others, [(1, prod(shape), 1)]
-    if not reduced:
-        return kept, others, [(prod(shape), 1, 1)]
-    runs = [[reduced[0]]]
-    for axis in reduced[1:]:
-        if axis == runs[-1][-1] + 1:
-            runs[-1].append(axis)
+    longer = [axis for axis, size in enumerate(shape) if size != 1]
+    sizes = [shape[axis] for axis in longer]
+    places = [place for place, axis in enumerate(longer) if axis in reduced]
+    if len(places) == len(sizes):
+        return kept, others, [(1, prod(sizes), 1)]
+    if not places:
+        return kept, others, [(prod(sizes), 1, 1)]
+    runs = [[places[0]]]
+    for place in places[1:]:
+        if place == runs[-1][-1] + 1:
+            runs[-1].append(place)
         else:
-            runs.append([axis])
-    passes, sizes = [], list(shape)
-    for run in sorted(runs, key=lambda run: -prod([shape[axis] for axis in run])):
+            runs.append([place])
+    passes = []
+    for run in sorted(runs, key=lambda run: -prod([sizes[place] for place in run])):
         first, end = run[0], run[-1] + 1
         passes.append((prod(sizes[:first]), prod(sizes[first:end]), prod(sizes[end:])))
         sizes[first:end] = [1] * len(run)

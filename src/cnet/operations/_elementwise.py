@@ -262,7 +262,7 @@ _SILENT = (
 
 def _evaluation(formula: Callable[..., Any], single: bool) -> Callable[..., Any]:
     """The formula, in blocks unless it is `single`, and without the warnings of NumPy."""
-    if hasattr(formula, "kernel") or formula in _SILENT:
+    if hasattr(formula, "is_direct") or formula in _SILENT:
         return formula
 
     if single:
@@ -302,15 +302,15 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             out[...] = y
             return out
 
-        value.kernel, value.number = kernel, number  # type: ignore[attr-defined]
-        return value
+        value.number = number  # type: ignore[attr-defined]
+        return direct(value)
 
     return decorate
 
 
-def calls_kernels(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator of a formula that consists of formulas `by_kernel` and of numbers."""
-    function.kernel = function.__name__  # type: ignore[attr-defined]
+def direct(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator of a formula that is neither divided into blocks nor gives warnings."""
+    function.is_direct = True  # type: ignore[attr-defined]
     return function
 
 

@@ -17,6 +17,7 @@ from ..dtypes import of_number
 from ..grad_mode import current
 from ..inplace import apply_in_place
 from ..kernels import plain
+from ..kernels.elementwise import as_floats
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._blocks import blockwise
 from ._common import unbroadcast, weak
@@ -392,6 +393,12 @@ class Pow(Arithmetic):
         if type(exponent) in of_number and exponent == 2:
             return plain.arithmetic(Mul.number, base, base, out)
         return None
+
+    @classmethod
+    def compute(cls, base: Any, exponent: Any) -> Any:
+        if as_floats((base, exponent)) is not None:
+            return cls.evaluated(base, weak(exponent))
+        return cls.forward(Context(cls, (None, None)), base, exponent)
 
     @classmethod
     def forward(cls, ctx: Context, base: Array, exponent: Array) -> Any:

@@ -8,7 +8,7 @@ from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Number, Operand, Tensor, TensorLike
 from ._common import weak
-from ._elementwise import by_kernel, calls_kernels, define
+from ._elementwise import by_kernel, define, direct
 from ._promotion import common_number, only_floats
 from .registry import operation
 
@@ -149,7 +149,7 @@ def _lerp(a: Array, b: Array, c: Array) -> Any:
 _product = by_kernel("product")(lambda g, c: g * c)
 
 
-@calls_kernels
+@direct
 def _share_of_input(g: Array, c: Any) -> Any:
     return _product(g, 1 - c)
 
