@@ -94,7 +94,7 @@ class Operation(Generic[Output]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.apply = staticmethod(cls._applier())  # type: ignore[method-assign, assignment]
+        cls.apply = staticmethod(cls._applier())  # type: ignore[method-assign]
 
     @classmethod
     def _applier(cls) -> Apply:
