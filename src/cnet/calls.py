@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from . import changes
 from .dtypes import can_hold
 from .engine import UNWATCHED, Array, Context, Edge, Variable, View, wrap
 from .grad_mode import current
@@ -285,6 +286,7 @@ class ViewOperation(Operation[Output]):
     def _applier(cls) -> Apply:
         """`apply` for one argument."""
         compute, forward, whole = cls.compute, cls.forward, _of_one(cls)
+        saves_nothing = getattr(forward, "__func__", None) is Operation.forward.__func__
 
         def apply(x: Any, /, **kwargs: Any) -> Any:
             if not isinstance(x, Variable):
@@ -297,17 +299,22 @@ class ViewOperation(Operation[Output]):
                 if x._requires_grad:
                     edge = x._grad_fn or x, x._output_index
             array = x._array
-            if edge is None and recorder is None and compute is not None:
-                result = compute(array, **kwargs)
-                output = wrap(result)
-            else:
+            ctx = None
+            if edge is not None or recorder is not None or compute is None:
                 ctx = _new(Context)
                 ctx.function, ctx.edges = cls, (edge,)
-                if recorder is None:
-                    result = forward(ctx, array, **kwargs)
-                else:
-                    result = recorder.forward(ctx, (x,), [array], kwargs)
-                output = wrap(result) if edge is None else ctx._outputs(result)
+            if recorder is not None:
+                result = recorder.forward(ctx, (x,), [array], kwargs)
+            elif ctx is None or saves_nothing:
+                result = compute(array, **kwargs)
+            else:
+                result = forward(ctx, array, **kwargs)
+            if edge is None:
+                output = wrap(result)
+            else:
+                ctx.number = next(changes.numbers)
+                ctx.outputs = ((result.shape, result.dtype),)
+                output = wrap(result, ctx)
             base = result.base
             if base is array or (base is not None and base is array.base):
                 if x._view is UNWATCHED:

@@ -27,11 +27,20 @@ Order = float | str | None
 class VectorNorm(Operation[Tensor]):
     """The norm of a number order along axes; its gradient is 0 where it does not exist."""
 
+    @classmethod
+    def compute(cls, x: Array, *, order: float, axes: Axes, keepdims: bool) -> Array:
+        if order == 2 and x.dtype is FLOAT32:
+            return reduced(x, "squares", axes, keepdims, root=True)
+        return cls.forward(Context(cls, (None,)), x, order=order, axes=axes, keepdims=keepdims)
+
     @staticmethod
     def forward(ctx: Context, x: Array, *, order: float, axes: Axes, keepdims: bool) -> Array:
-        size = x if order == 2 else np.abs(x)
+        by_kernel = order == 1 and x.itemsize > 2
+        size = x if order == 2 or by_kernel else np.abs(x)
         if order == 2:
             y = _root(x, axes)
+        elif by_kernel:
+            y = reduced(x, "magnitudes", axes, keepdims=True)
         elif order == np.inf:
             y = np.max(size, axes, keepdims=True)
         elif order == -np.inf:
