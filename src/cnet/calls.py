@@ -286,7 +286,8 @@ class ViewOperation(Operation[Output]):
     def _applier(cls) -> Apply:
         """`apply` for one argument."""
         compute, forward, whole = cls.compute, cls.forward, _of_one(cls)
-        saves_nothing = getattr(forward, "__func__", None) is Operation.forward.__func__
+        default: Any = Operation.forward
+        saves_nothing = getattr(forward, "__func__", None) is default.__func__
 
         def apply(x: Any, /, **kwargs: Any) -> Any:
             if not isinstance(x, Variable):
@@ -299,7 +300,7 @@ class ViewOperation(Operation[Output]):
                 if x._requires_grad:
                     edge = x._grad_fn or x, x._output_index
             array = x._array
-            ctx = None
+            ctx: Any = None
             if edge is not None or recorder is not None or compute is None:
                 ctx = _new(Context)
                 ctx.function, ctx.edges = cls, (edge,)
