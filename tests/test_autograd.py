@@ -45,6 +45,83 @@ def test_results_of_an_input_that_needs_a_gradient_are_recorded():
     assert not y.is_leaf
 
 
+SAME = {
+    "add": lambda x, y: x + y,
+    "number": lambda x, y: 2.5 - x / 3,
+    "broadcast": lambda x, y: x * y[:1],
+    "square": lambda x, y: x**2,
+    "power": lambda x, y: x.abs() ** 2.5,
+    "exp": lambda x, y: x.exp(),
+    "sin": lambda x, y: x.sin(),
+    "atan2": lambda x, y: cnet.atan2(x, y),
+    "lerp": lambda x, y: cnet.lerp(x, y, 0.3),
+    "clamp": lambda x, y: x.clamp(-0.5, 0.5),
+    "where": lambda x, y: cnet.where(y > 0, x, y),
+    "sum": lambda x, y: x.sum(1),
+    "mean": lambda x, y: x.mean((0, 1), keepdim=True),
+    "prod": lambda x, y: x.prod(0),
+    "amax": lambda x, y: x.amax(),
+    "cat": lambda x, y: cnet.cat([x, y], 1),
+    "stack": lambda x, y: cnet.stack([x, y]),
+    "view": lambda x, y: x[1].reshape(-1, 1).t(),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_results_have_the_same_bits_with_and_without_a_graph(name, dtype, order):
+    rng = np.random.default_rng(0)
+    x, y = (np.asarray(rng.standard_normal((5, 7)), dtype, order=order) for _ in range(2))
+    plain = SAME[name](Tensor(x), Tensor(y))
+    recorded = SAME[name](Tensor(x, requires_grad=True), Tensor(y, requires_grad=True))
+    assert recorded.grad_fn is not None
+    assert plain.grad_fn is None
+    assert plain.dtype == recorded.dtype
+    np.testing.assert_array_equal(plain, recorded.detach())
+
+
+def test_an_operation_can_compute_without_a_context():
+    class Tripled(Operation):
+        @staticmethod
+        def compute(x):
+            return 3 * x
+
+        @staticmethod
+        def backward(ctx, grad):
+            return 3 * grad
+
+    assert Tripled.apply(Tensor(np.ones(2))).tolist() == [3, 3]
+    assert Tripled.apply(np.ones(2)).tolist() == [3, 3]
+    x = leaf(1, 2)
+    Tripled.apply(x).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+
+
+def test_an_input_can_be_optional_or_given_by_its_name():
+    class Scaled(Operation):
+        @staticmethod
+        def forward(ctx, x, factor=2.0):
+            ctx.factor = factor
+            return factor * x
+
+        @staticmethod
+        def backward(ctx, grad):
+            return ctx.factor * grad
+
+    class Product(Operation):
+        @staticmethod
+        def forward(ctx, x, factor):
+            return factor * x
+
+    x = leaf(1, 2)
+    Scaled.apply(x).sum().backward()
+    assert x.grad.tolist() == [2, 2]
+    assert Scaled.apply(x, factor=3.0).tolist() == [3, 6]
+    assert Product.apply(x, factor=3.0).tolist() == [3, 6]
+    assert Product.apply(x, 3.0).tolist() == [3, 6]
+
+
 def test_no_grad_is_a_context_manager_and_a_decorator():
     x = leaf(1, 2)
 

@@ -345,6 +345,19 @@ def test_an_operand_may_be_the_tensor_itself():
     assert gradcheck(run, X)
 
 
+@pytest.mark.parametrize("size", [2, 9, 40, 5000])
+def test_an_operand_may_overlap_with_the_tensor(size):
+    numbers = np.arange(1, size + 1, dtype=np.float32)
+    for to, operand in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
+        x, expected = tensor(numbers.copy()), numbers.copy()
+        x[to].add_(x[operand])
+        expected[to] += numbers[operand]
+        np.testing.assert_array_equal(x, expected)
+    x = tensor(numbers.copy())
+    x *= x[1]
+    np.testing.assert_array_equal(x, 2 * numbers)
+
+
 def test_in_place_without_a_graph():
     k = tensor([7, -7])
     k //= 2

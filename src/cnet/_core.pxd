@@ -11,6 +11,20 @@ cdef extern from "cnet.h" nogil:
     ctypedef struct cnet_conv2d:
         pass
 
+    ctypedef struct cnet_norm:
+        ptrdiff_t n
+        ptrdiff_t c
+        ptrdiff_t size
+
+    ctypedef struct cnet_pair:
+        ptrdiff_t n
+        ptrdiff_t s1
+        ptrdiff_t s2
+        ptrdiff_t s3
+        ptrdiff_t s4
+        ptrdiff_t a4
+        ptrdiff_t b4
+
     int CNET_DEPTHWISE
     int CNET_WINOGRAD
     int CNET_POINTWISE
@@ -53,7 +67,48 @@ cdef extern from "cnet.h" nogil:
         ptrdiff_t integer
         double number
 
+    # The arguments of kernels that the boundary fills in by name.
+    ctypedef struct cnet_elementwise_arguments:
+        const void *x
+        void *y
+        ptrdiff_t count
+        ptrdiff_t operation
+        double a
+        double b
+
+    ctypedef struct cnet_combine_arguments:
+        const void *a
+        const void *b
+        const void *c
+        const void *d
+        void *y
+        cnet_norm g
+        ptrdiff_t operation
+        ptrdiff_t axes
+
+    ctypedef struct cnet_arithmetic_arguments:
+        const void *a
+        const void *b
+        void *y
+        cnet_pair g
+        ptrdiff_t operation
+
+    ctypedef struct cnet_reduce_arguments:
+        const void *x
+        double *y
+        cnet_norm g
+        ptrdiff_t operation
+
+    int CNET_KERNEL_elementwise
+    int CNET_KERNEL_combine
+    int CNET_KERNEL_arithmetic
+    int CNET_KERNEL_reduce
+
     ctypedef struct cnet_call:
+        cnet_elementwise_arguments elementwise
+        cnet_combine_arguments combine
+        cnet_arithmetic_arguments arithmetic
+        cnet_reduce_arguments reduce
         int kernel
         int threads
         char *workspace

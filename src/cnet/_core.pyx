@@ -8,7 +8,9 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 
 cimport cython
 cimport numpy as cnp
+from libc.math cimport sqrt
 from libc.stdint cimport PTRDIFF_MAX, int64_t
+from libc.string cimport memset
 from numpy cimport (
     PyArray_CheckExact,
     PyArray_DATA,
@@ -116,6 +118,15 @@ cdef ndarray array_in(Memory memory, int ndim, cnp.npy_intp *sizes, int typenum)
     return array
 
 
+cdef ndarray empty_array(int ndim, cnp.npy_intp *sizes, size_t bytes, int typenum):
+    """A new array; if it is large, in memory that is aligned and reused."""
+    if bytes < CACHED_BYTES:
+        return cnp.PyArray_EMPTY(ndim, sizes, typenum, 0)
+    cdef Memory memory = Memory()
+    memory.block = acquire(bytes)
+    return array_in(memory, ndim, sizes, typenum)
+
+
 def empty(tuple shape, cnp.dtype dtype):
     """A new array; if it is large, in memory that is aligned and reused."""
     cdef cnp.npy_intp sizes[64]
@@ -126,11 +137,7 @@ def empty(tuple shape, cnp.dtype dtype):
         if ndim > 64 or sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
             raise MemoryError(f"cnet: no memory for an array of shape {shape}")
         bytes *= <size_t>sizes[axis]
-    if bytes < CACHED_BYTES:
-        return cnp.PyArray_EMPTY(ndim, sizes, dtype.num, 0)
-    cdef Memory memory = Memory()
-    memory.block = acquire(bytes)
-    return array_in(memory, ndim, sizes, dtype.num)
+    return empty_array(ndim, sizes, bytes, dtype.num)
 
 
 include "_core_arrays.pxi"
@@ -278,42 +285,6 @@ cdef ptrdiff_t compute(tuple values) except -1:
     return invalid
 
 
-def combined(int number, tuple operands, empty):
-    """The kernel `combine` for an array, others like it, and numbers; None for other operands.
-
-    None also for another number of operands, and while calls are redirected. `empty` allocates the
-    result.
-    """
-    cdef ndarray first, y
-    cdef int axes = 0, axis = 7
-    cdef list arrays = []
-    if redirected or len(operands) != cnet_combinations[number].operands:
-        return None
-    if not is_plain_array(operands[0]):
-        return None
-    first = operands[0]
-    for operand in operands:
-        if isinstance(operand, (float, int)):
-            arrays.append(number_like(first, operand))
-        elif operand is first or is_like(operand, first):
-            arrays.append(operand)
-            axes |= axis
-        elif is_plain_array(operand) and PyArray_NDIM(<ndarray>operand) == 0 and (
-                PyArray_TYPE(<ndarray>operand) == PyArray_TYPE(first)):
-            arrays.append(operand)
-        else:
-            return None
-        axis <<= 3
-    while len(arrays) < 4:
-        arrays.append(None)
-    y = empty((<object>first).shape, <cnp.dtype>PyArray_DESCR(first))
-    compute((
-        "combine", arrays[0], arrays[1], arrays[2], arrays[3], y, (1, 1, PyArray_SIZE(first)),
-        number, axes, 0, 0, 0, 0, 0,
-    ))
-    return y
-
-
 def call_each(str name, list rows, tuple rest):
     """`call` for each tuple of arrays in `rows`, followed by `rest`, in one region of threads.
 
@@ -374,6 +345,7 @@ def choose(int typenum, *values):
     return tuple(c.choices[i] for i in range(CNET_PASSES))
 
 
+include "_core_plain.pxi"
 include "_core_plans.pxi"
 
 

@@ -55,13 +55,18 @@ def fits(x, cnp.dtype dtype, tuple shape):
     return True
 
 
+cdef inline void store_number(void *place, int typenum, double value) noexcept:
+    """Write a number of a float dtype."""
+    if typenum == cnp.NPY_FLOAT32:
+        (<float *>place)[0] = <float>value
+    else:
+        (<double *>place)[0] = value
+
+
 cdef ndarray number_like(ndarray x, double value):
     """An array without dimensions of the dtype of an array of floats."""
     cdef ndarray number = cnp.PyArray_EMPTY(0, NULL, PyArray_TYPE(x), 0)
-    if PyArray_TYPE(x) == cnp.NPY_FLOAT32:
-        (<float *>PyArray_DATA(number))[0] = <float>value
-    else:
-        (<double *>PyArray_DATA(number))[0] = value
+    store_number(PyArray_DATA(number), PyArray_TYPE(x), value)
     return number
 
 

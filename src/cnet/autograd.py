@@ -4,19 +4,8 @@ import sys
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from .engine import (
-    Array,
-    Call,
-    Context,
-    Edge,
-    Hooks,
-    Operation,
-    Variable,
-    ViewOperation,
-    is_listing_calls,
-    listing_calls,
-    wrap,
-)
+from .calls import Call, Operation, ViewOperation, is_listing_calls, listing_calls
+from .engine import Array, Context, Edge, Hooks, Variable, wrap
 from .grad_mode import (
     enable_grad,
     inference_mode,

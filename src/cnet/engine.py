@@ -6,17 +6,18 @@ values that the derivative needs. A leaf is its own node. The backward pass is i
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from . import changes
-from .dtypes import can_hold
 from .grad_mode import current
-from .replay import assign, constant, copied
+from .replay import constant, copied
+
+if TYPE_CHECKING:
+    from .calls import Operation
 
 Array: TypeAlias = npt.NDArray[Any]
 Meta: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
@@ -24,35 +25,9 @@ Meta: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 Edge: TypeAlias = "tuple[Context | Variable, int]"
 """The origin of an array: a node, and the index of its output."""
 Hooks: TypeAlias = dict[int, Callable[[Any], Any]]
-Output = TypeVar("Output")
 _NO_HOOKS: dict[int, Hooks] = {}
 AFTER_OTHER_HOOKS = sys.maxsize
 """The number of the hook that keeps a gradient for `Tensor.retain_grad`."""
-
-
-class Call(NamedTuple):
-    """One call of `Operation.apply`."""
-
-    function: "type[Operation[Any]]"
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    outputs: "tuple[Variable, ...]"
-
-
-@contextmanager
-def listing_calls(calls: list[Call] | None = None) -> Iterator[list[Call]]:
-    """Append all calls of operations that this thread makes in the ``with`` block to a list."""
-    calls = [] if calls is None else calls
-    previous, current.calls = current.calls, calls
-    try:
-        yield calls
-    finally:
-        current.calls = previous
-
-
-def is_listing_calls() -> bool:
-    """Whether `listing_calls` is active in this thread."""
-    return current.calls is not None
 
 
 def settle() -> None:
@@ -75,12 +50,9 @@ class Variable:
         "_view",
     )  # fmt: skip
 
-    tensor_type: ClassVar[type["Variable"]]
-    """The class of results and gradients; set by `cnet.tensor`."""
-
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         # PyTorch's older name of ``Tensor(data)`` is ``Variable(data)``.
-        return object.__new__(Variable.tensor_type if cls is Variable else cls)
+        return object.__new__(tensor_type if cls is Variable else cls)
 
     def _init(self, array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> None:
         self._array = array
@@ -110,7 +82,7 @@ class Variable:
         elif self._grad is None:
             self._grad = wrap(gradient)
         else:
-            np.add(self._grad._array, gradient, out=self._grad._array)
+            np.add(self._grad._array, gradient, self._grad._array)
             self._grad.note_change("backward")
 
     def note_change(self, name: str) -> None:
@@ -186,9 +158,15 @@ UNWATCHED = _unwatched()
 """Marks `Tensor.data` and views of it: changes through them are not recorded."""
 
 
+tensor_type = Variable
+"""The class of results and gradients; set by `cnet.tensor`."""
+
+_new: Any = object.__new__  # a call of a class takes twice as long
+
+
 def wrap(array: Array, grad_fn: "Context | None" = None, output_index: int = 0) -> Variable:
     """Create a tensor without the checks of its constructor."""
-    variable: Variable = object.__new__(Variable.tensor_type)
+    variable: Variable = _new(tensor_type)
     variable._array = array
     variable._grad_fn = grad_fn
     variable._output_index = output_index
@@ -243,16 +221,20 @@ class Context:
         """For each positional argument of `apply`, whether its gradient is needed."""
         return tuple(map(bool, self.edges))
 
-    def _output(self, result: Any) -> Variable:
-        """Wrap the next result of `forward` in a tensor, with this node as origin if recorded."""
-        array = result if type(result) is np.ndarray else np.asarray(result)
-        if self.number < 0:
-            return wrap(array)
-        index, dtype = len(self.outputs), array.dtype
-        self.outputs += ((array.shape, dtype),)
-        if dtype.kind != "f" or index in self.without_grad:
-            return wrap(array)
-        return wrap(array, self, index)
+    def _outputs(self, result: Any) -> Any:
+        """Record the call: the results of `forward` as tensors that this node is the origin of."""
+        self.number = next(changes.numbers)
+        if type(result) is np.ndarray and result.dtype.kind == "f" and not self.without_grad:
+            self.outputs = ((result.shape, result.dtype),)
+            return wrap(result, self)
+        results = [np.asarray(each) for each in (result if type(result) is tuple else (result,))]
+        self.outputs = tuple([(array.shape, array.dtype) for array in results])
+        tensors = tuple([
+            wrap(array) if array.dtype.kind != "f" or index in self.without_grad
+            else wrap(array, self, index)
+            for index, array in enumerate(results)
+        ])  # fmt: skip
+        return tensors if type(result) is tuple else tensors[0]
 
     def save_for_backward(self, *values: Any) -> None:
         """Keep arrays and other values as `saved` until `backward` has used them.
@@ -340,140 +322,6 @@ class Context:
         """Free the saved arrays. A node that had any can be inspected, but not propagated again."""
         if next(changes.arrays(self.saved), None) is not None:
             self.saved, self.released = (), True
-
-
-class Operation(Generic[Output]):
-    """A computation and its derivative: two static methods on plain arrays, called by `apply`.
-
-    The type parameter, as in ``Operation[Tensor]``, is the return type of `apply`. `Function` is
-    the corresponding class for code that computes on tensors, as in PyTorch.
-    """
-
-    owns_result: ClassVar[bool] = False
-    """Whether the result is always a new array that only its tensor and the graph have."""
-
-    @staticmethod
-    def forward(ctx: Context, *args: Any, **kwargs: Any) -> Any:
-        """Return an array or a tuple of arrays; only outputs of a float dtype have a gradient."""
-        raise NotImplementedError("an operation needs a static method forward(ctx, ...)")
-
-    @staticmethod
-    def backward(ctx: Context, *grad_outputs: Any) -> Any:
-        """Return a gradient or None for each positional argument of `apply`, in its shape.
-
-        The arrays in `grad_outputs` may be shared and must not be changed.
-        """
-        raise NotImplementedError("an operation needs a static method backward(ctx, *grad_outputs)")
-
-    @classmethod
-    def apply(cls, *args: Any, **kwargs: Any) -> Output:
-        """Call `forward`, and record the call if an input requires grad.
-
-        `forward` gets tensors among `args` as arrays, and all other arguments unchanged; `kwargs`
-        have no gradient. The result is a tensor, or a tuple of tensors if `forward` returns a
-        tuple.
-        """
-        mode = current.__dict__
-        enabled, recorded, recorder = mode["enabled"], False, mode["recorder"]
-        inputs: list[Any] = []
-        edges: list[Edge | None] = []
-        for arg in args:
-            edge = None
-            if isinstance(arg, Variable):
-                if enabled:
-                    if arg._view is not None:
-                        arg._renew()
-                    if arg._requires_grad:
-                        edge, recorded = (arg._grad_fn or arg, arg._output_index), True
-                arg = arg._array
-            inputs.append(arg)
-            edges.append(edge)
-        ctx = object.__new__(Context)  # a call of the class takes twice as long
-        ctx.function, ctx.edges = cls, tuple(edges)
-        if recorder is None:
-            result = cls.forward(ctx, *inputs, **kwargs) if kwargs else cls.forward(ctx, *inputs)
-        else:
-            result = recorder.forward(ctx, args, inputs, kwargs)
-        calls = mode["calls"]
-        if recorded:
-            ctx.number = next(changes.numbers)
-        elif calls is None and type(result) is np.ndarray:
-            return wrap(result)  # type: ignore[return-value]
-        output: Any
-        if type(result) is tuple:
-            output = tuple([ctx._output(array) for array in result])
-        else:
-            output = ctx._output(result)
-        if calls is not None:
-            outputs = output if type(output) is tuple else (output,)
-            calls.append(Call(cls, args, kwargs, outputs))
-        return output  # type: ignore[no-any-return]
-
-    @classmethod
-    def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
-        """Write the result of `forward` into `x`; saved arrays that share its memory are copied."""
-        y = cls.forward(ctx, x, *args, **kwargs)
-        if y.shape != x.shape:
-            raise RuntimeError(
-                f"{cls.__name__}: output with shape {list(x.shape)} doesn't match the broadcast "
-                f"shape {list(y.shape)}"
-            )
-        if not can_hold(x.dtype, y.dtype):
-            raise RuntimeError(
-                f"{cls.__name__}: result type {y.dtype} can't be cast to the desired output type "
-                f"{x.dtype}"
-            )
-        ctx.saved = tuple(
-            [
-                copied(value) if isinstance(value, np.ndarray) and np.may_share_memory(value, x)
-                else value
-                for value in ctx.saved
-            ]
-        )  # fmt: skip
-        assign(x, y)
-
-
-class ViewOperation(Operation[Output]):
-    """An operation of one input whose result shares the input's memory where possible.
-
-    An in-place operation on the result also changes the input, and the graph records this.
-    """
-
-    @classmethod
-    def apply(cls, *args: Any, **kwargs: Any) -> Output:
-        """Like `Operation.apply`, for one argument."""
-        (x,) = args
-        if not isinstance(x, Variable):
-            return super().apply(x, **kwargs)
-        mode = current.__dict__
-        enabled, recorder, edge = mode["enabled"], mode["recorder"], None
-        if enabled:
-            if x._view is not None:
-                x._renew()
-            if x._requires_grad:
-                edge = x._grad_fn or x, x._output_index
-        array = x._array
-        ctx = Context(cls, (edge,))
-        if recorder is None:
-            result = cls.forward(ctx, array, **kwargs)
-        else:
-            result = recorder.forward(ctx, args, [array], kwargs)
-        if edge is None:
-            output = wrap(result)
-        else:
-            ctx.number = next(changes.numbers)
-            ctx.outputs = ((result.shape, result.dtype),)
-            output = wrap(result, ctx)
-        base = result.base
-        if base is array or (base is not None and base is array.base):
-            if x._view is UNWATCHED:
-                output._view = UNWATCHED
-            else:
-                origin = x, cls if enabled else None, kwargs, x._grad_fn
-                output._view = tuple.__new__(View, origin)
-        if (calls := mode["calls"]) is not None:
-            calls.append(Call(cls, args, kwargs, (output,)))
-        return output  # type: ignore[return-value]
 
 
 def fitting(gradient: Any, edge: Edge, source: str) -> Array:

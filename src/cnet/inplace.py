@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from . import changes
-from .engine import UNWATCHED, Array, Call, Context, Edge, Operation, Variable, settle, wrap
+from .calls import Call, Operation, inputs_of
+from .engine import UNWATCHED, Array, Context, Variable, settle, wrap
 from .grad_mode import current
 
 
@@ -24,40 +25,28 @@ def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs
         read-only or has elements that share memory; or if the result has another shape than `x` or
         cannot be cast to its dtype.
     """
-    if current.deferred:
+    mode = current.__dict__
+    enabled, recorder, calls = mode["enabled"], mode["recorder"], mode["calls"]
+    if mode["deferred"]:
         settle()
     array = x._array
     if not array.flags.writeable:
         raise RuntimeError(_read_only(operation.__name__, array))
-    mode = current
-    enabled, recorded = mode.enabled, False
-    arrays: list[Any] = []
-    edges: list[Edge | None] = []
-    for arg in (x, *args):
-        edge = None
-        if isinstance(arg, Variable):
-            if enabled:
-                if arg._view is not None:
-                    arg._renew()
-                if arg._requires_grad:
-                    edge, recorded = (arg._grad_fn or arg, arg._output_index), True
-            arg = arg._array
-        arrays.append(arg)
-        edges.append(edge)
+    arrays, edges, recorded = inputs_of((x, *args), enabled)
     recorded = recorded and array.dtype.kind == "f"
     if enabled and (recorded or x._view is not None):
         _check_base(x, recorded)
     ctx = Context(operation, tuple(edges))
-    if mode.recorder is None:
+    if recorder is None:
         operation.in_place(ctx, *arrays, **kwargs)
     else:
-        mode.recorder.in_place(ctx, (x, *args), arrays, kwargs)
+        recorder.in_place(ctx, (x, *args), arrays, kwargs)
     if recorded:
         _record(ctx, x)
     elif x._view is not UNWATCHED:
         changes.changed(array, operation.__name__)
-    if mode.calls is not None:
-        mode.calls.append(Call(operation, (x, *args), kwargs, (x,)))
+    if calls is not None:
+        calls.append(Call(operation, (x, *args), kwargs, (x,)))
     return x
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from . import autograd, numpy_protocol, printing
+from . import autograd, engine, numpy_protocol, printing
 from ._methods import Methods
 from .construction import constructed, to_array
 from .devices import CPU, Place, device, require_cpu
@@ -402,7 +402,7 @@ class Tensor(Variable, Methods):
 TensorLike: TypeAlias = Tensor | Array
 Operand: TypeAlias = Tensor | Array | np.generic | Number
 
-Variable.tensor_type = Tensor
+engine.tensor_type = Tensor
 
 
 def tensor(

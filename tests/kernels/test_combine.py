@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnet import _core, kernels, runtime
-from cnet.kernels.combine import combiner
+from cnet.kernels import plain
 from cnet.reference.combine import COMBINATIONS
 from cnet.reference.reduce import REDUCTIONS
 from conftest import THREADS
@@ -159,16 +159,17 @@ def test_a_result_that_replaces_an_operand_of_any_length(count, dtype):
 
 @operations
 @pytest.mark.parametrize("number", [0.3, 2])
-def test_a_combiner_is_combine(operation, number, dtype, impl):
-    combined = combiner(operation)
+def test_a_plain_call_is_combine(operation, number, dtype):
+    name = plain.combinations[operation]
     a, *others = numbers(operation, dtype, 21, 0.05, 0.95)
     x = a.reshape(3, 7)
     mixed = [y.reshape(3, 7) if i % 2 else number for i, y in enumerate(others)]
     rest = [np.array(y, dtype) for y in mixed]  # a number as an array without dimensions
     expected = kernels.combine(np.asfortranarray(x), *rest, operation=operation)
     for given in (mixed, rest):
-        np.testing.assert_array_equal(combined(x, *given), expected)
+        np.testing.assert_array_equal(plain.combine(name, (x, *given)), expected)
         np.testing.assert_array_equal(kernels.combine(x, *given, operation=operation), expected)
-    assert combined(x[:0], *rest[:0], *[y[:0] if y.ndim else y for y in rest]).shape == (0, 7)
-    with pytest.raises(ValueError, match=f"{operation} takes {1 + len(rest)} operands"):
-        combined(x, *rest, x) if len(rest) < 3 else combined(x)
+    empty = [y[:0] if y.ndim else y for y in rest]
+    assert plain.combine(name, (x[:0], *empty)).shape == (0, 7)
+    assert plain.combine(name, (np.asfortranarray(x), *rest)) is None
+    assert plain.combine(name, (x, *rest, x) if len(rest) < 3 else (x,)) is None

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import changes, kernels
-from ..engine import Array, Context, Edge, Operation, Variable, wrap
+from ..calls import Operation
+from ..engine import Array, Context, Edge, Variable, wrap
 from ..grad_mode import current
 from ..kernels.norm import ACTIVATIONS, FROM_RESULT
 from ..operations._elementwise import COMPILED, Elementwise

@@ -1,6 +1,5 @@
 """Elementwise functions of several operands, which broadcast."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -77,10 +76,6 @@ def combine(
     given = 1 + (b is not None) + (c is not None) + (d is not None)
     if given != count or operands[count - 1] is None:
         raise ValueError(f"combine: {operation} takes {count} operands (got {given})")
-    if out is None:
-        y = _core.combined(number, operands[:count], _memory.empty)
-        if y is not None:
-            return y
     first, pitch = (a, 0) if _core.is_plain(a) else _operand("a", a)
     shape, dtype = first.shape, first.dtype
     arrays, axes, joined = [first], 7, True
@@ -123,17 +118,6 @@ def combine(
         geometry = 1, *shape
     call("combine", *arrays, *_MISSING[count], out, geometry, number, axes, *pitches)
     return out
-
-
-def combiner(operation: str) -> Callable[..., Array]:
-    """`combine` for one operation, as a function of its operands, which has less overhead."""
-    number, _ = _core.combinations[operation]
-
-    def combined(*operands: Any) -> Array:
-        y = _core.combined(number, operands, _memory.empty)
-        return combine(*operands, operation=operation) if y is None else y
-
-    return combined
 
 
 def _operand(name: str, x: Any) -> tuple[Array, int]:

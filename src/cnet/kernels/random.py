@@ -12,6 +12,9 @@ from ._dispatch import call
 
 _UINT64 = np.dtype(np.uint64)
 
+_least: Any = np.minimum.reduce
+_greatest: Any = np.maximum.reduce
+
 
 def multinomial(weights: Array, draws: Array) -> Array:
     """Turn uniform random numbers into positions with given probabilities.
@@ -51,7 +54,7 @@ def multinomial(weights: Array, draws: Array) -> Array:
         raise ValueError(
             f"{f}: draws.shape[0] must equal weights.shape[0] (got {len(draws)} and {n})"
         )
-    if not ((draws >= 0) & (draws < 1)).all():
+    if draws.size and not (_least(draws, None) >= 0 and _greatest(draws, None) < 1):
         raise ValueError(f"{f}: draws must be at least 0 and less than 1")
     if n and not c:
         raise ValueError(f"{f}: weights must have at least 1 column (got shape {weights.shape})")

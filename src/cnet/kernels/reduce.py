@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _check, _core
 from ..arrays import FLOAT64, Array, Shape
-from . import _memory
+from . import _memory, plain
 from ._dispatch import call
 from ._strides import sizes_around
 
@@ -63,7 +63,7 @@ def reduce(x: Array, operation: str, axes: Sequence[int] | None = None) -> Array
                 moved = tuple([place for place, axis in enumerate(order) if axis in reduced])
                 return reduce(x.transpose(order), operation, moved).transpose(np.argsort(order))
         x = _check.array("reduce", "x", x)
-    kept, passes = _passes(x.shape, None if axes is None else tuple(axes))
+    kept, _, passes = _passes(x.shape, None if axes is None else tuple(axes))
     y = x
     for geometry in passes:
         before, y = y, _memory.empty(geometry[::2], FLOAT64)
@@ -72,31 +72,53 @@ def reduce(x: Array, operation: str, axes: Sequence[int] | None = None) -> Array
     return y.reshape(kept)
 
 
-@lru_cache(maxsize=1024)
-def _passes(shape: Shape, axes: tuple[int, ...] | None) -> tuple[Shape, list[tuple[int, int, int]]]:
-    """The shape of a result, and the geometry of each pass.
+def reduce_plain(
+    x: Array, operation: str, axes: tuple[int, ...], keepdims: bool, divisor: float = 1.0,
+    root: bool = False,
+) -> Array | None:  # fmt: skip
+    """The results of `reduce` for a plain array, divided and then replaced by their square roots.
 
-    Neighbouring axes need only one pass. The longest is the first, so that the others have little
-    to do.
+    They are computed in float64 and have the dtype of `x`. Without `keepdims`, the reduced axes are
+    removed. None if that takes more than one pass, or there are many results.
+    """
+    kept, others, passes = _passes(x.shape, axes)
+    if len(passes) > 1:
+        return None
+    number = _core.reductions[operation]
+    return plain.reduce(number, x, passes[0], kept if keepdims else others, divisor, root)
+
+
+@lru_cache(maxsize=1024)
+def _passes(
+    shape: Shape, axes: tuple[int, ...] | None
+) -> tuple[Shape, Shape, list[tuple[int, int, int]]]:
+    """The shape of a result with and without the reduced axes, and the geometry of each pass.
+
+    Neighbouring axes, regardless of axes of size 1 between them, need only one pass. The longest is
+    the first, so that the others have little to do.
     """
     reduced = _axes(axes, len(shape))
     kept = tuple([1 if axis in reduced else size for axis, size in enumerate(shape)])
-    if len(reduced) == len(shape):
-        return kept, [(1, prod(shape), 1)]
-    if not reduced:
-        return kept, [(prod(shape), 1, 1)]
-    runs = [[reduced[0]]]
-    for axis in reduced[1:]:
-        if axis == runs[-1][-1] + 1:
-            runs[-1].append(axis)
+    others = tuple([size for axis, size in enumerate(shape) if axis not in reduced])
+    longer = [axis for axis, size in enumerate(shape) if size != 1]
+    sizes = [shape[axis] for axis in longer]
+    places = [place for place, axis in enumerate(longer) if axis in reduced]
+    if len(places) == len(sizes):
+        return kept, others, [(1, prod(sizes), 1)]
+    if not places:
+        return kept, others, [(prod(sizes), 1, 1)]
+    runs = [[places[0]]]
+    for place in places[1:]:
+        if place == runs[-1][-1] + 1:
+            runs[-1].append(place)
         else:
-            runs.append([axis])
-    passes, sizes = [], list(shape)
-    for run in sorted(runs, key=lambda run: -prod([shape[axis] for axis in run])):
+            runs.append([place])
+    passes = []
+    for run in sorted(runs, key=lambda run: -prod([sizes[place] for place in run])):
         first, end = run[0], run[-1] + 1
         passes.append((prod(sizes[:first]), prod(sizes[first:end]), prod(sizes[end:])))
         sizes[first:end] = [1] * len(run)
-    return kept, passes
+    return kept, others, passes
 
 
 def _axes(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ options. Only what they need is saved. `by_kernel` lets a kernel compute such a 
 """
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,7 +22,7 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
-from ..kernels.combine import combiner
+from ..kernels import plain
 from ..kernels.elementwise import SAVED, as_floats
 from ..kernels.strided import filled
 from ..tensor import Tensor
@@ -58,16 +58,13 @@ class Formula(Operation[Tensor]):
     title: ClassVar[str]
     """The name of the public function."""
     value: ClassVar[Callable[..., Any]]
-    promote: ClassVar[Promote]
-    takes_floats: ClassVar[bool]
-    """Whether `promote` accepts floats, of which those of one dtype need no promotion."""
+    promoted: ClassVar[Callable[..., tuple[Array, ...]]]
+    """The operands in the dtype in which they are computed."""
     gradients: ClassVar[tuple[Gradient, ...]]
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
-        arrays = as_floats(operands) if cls.takes_floats else None
-        if arrays is None:
-            arrays = cls.promote(cls.title, *operands)
+        arrays = cls.promoted(*operands)
         try:
             y = cls.value(*arrays, **options) if options else cls.value(*arrays)
         except ValueError:
@@ -110,6 +107,15 @@ class Elementwise(Operation[Tensor]):
 
     title: ClassVar[str]
     """The name of the kernel's operation."""
+    number: ClassVar[int]
+    """The number of the kernel's operation."""
+    saves_input: ClassVar[bool]
+    """Whether the derivative is computed from the input, not from the result."""
+
+    @classmethod
+    def compute(cls, x: Array, *, a: float = 0.0, b: float = 0.0) -> Any:
+        y = plain.elementwise(cls.number, x, a, b)
+        return cls.forward(Context(cls, (None,)), x, a=a, b=b) if y is None else y
 
     @classmethod
     def forward(cls, ctx: Context, x: Array, *, a: float = 0.0, b: float = 0.0) -> Any:
@@ -121,19 +127,23 @@ class Elementwise(Operation[Tensor]):
         dtype = x.dtype
         if dtype is _FLOAT16:
             x = x.astype(np.float32)
-        y = kernels.elementwise(x, cls.title, a, b)
-        ctx.save_for_backward(x if SAVED[cls.title] == "x" else y)
+        y = plain.elementwise(cls.number, x, a, b)
+        if y is None:
+            y = kernels.elementwise(x, cls.title, a, b)
+        ctx.saved = (x if cls.saves_input else y,)
         ctx.parameters = a, b
         return _as_float16(y) if dtype is _FLOAT16 else y
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, a: float = 0.0, b: float = 0.0) -> None:
         """Compute without another array if no values must be saved for the derivative."""
-        kernel = x.dtype is FLOAT32 or x.dtype is FLOAT64
-        if kernel and x.flags.c_contiguous and ctx.edges == (None,):
-            kernels.elementwise(x, cls.title, a, b, out=x)
-        else:
-            super().in_place(ctx, x, *args, a=a, b=b)
+        if ctx.edges == (None,):
+            if plain.elementwise(cls.number, x, a, b, x) is not None:
+                return
+            if (x.dtype is FLOAT32 or x.dtype is FLOAT64) and x.flags.c_contiguous:
+                kernels.elementwise(x, cls.title, a, b, out=x)
+                return
+        super().in_place(ctx, x, *args, a=a, b=b)
 
     @classmethod
     def backward(cls, ctx: Context, grad_output: Array) -> Array:
@@ -172,7 +182,12 @@ _OF_INTEGERS: dict[str, Callable[[Array, float, float], Any]] = {
 }
 """The operations whose results for integers are integers."""
 
-COMPILED: dict[str, Any] = {name: _class_of(Elementwise, title=name) for name in SAVED}
+COMPILED: dict[str, Any] = {
+    name: _class_of(
+        Elementwise, title=name, number=plain.operations[name], saves_input=saved == "x"
+    )
+    for name, saved in SAVED.items()
+}
 """The operations that the kernels compute."""
 
 
@@ -188,11 +203,46 @@ def define(
 ) -> type[Operation[Tensor]]:
     """The operation with a value and gradients, as `formula` has them, for a function `title`."""
     single = single or isinstance(value, np.ufunc)
+    evaluate = _evaluation(value, single)
+    promoted = _promotion(title, promote)
+    count = len(gradients) or getattr(value, "nin", 0)
     return _class_of(
-        Formula, title=title, value=staticmethod(_evaluation(value, single)),
-        promote=staticmethod(promote), takes_floats=promote not in (only_bits, only_integers),
+        Formula, title=title, value=staticmethod(evaluate), promoted=staticmethod(promoted),
+        compute=staticmethod(_computation(title, evaluate, promoted, count)),
         gradients=tuple(map(_gradient, gradients)),
     )  # fmt: skip
+
+
+def _promotion(title: str, promote: Promote) -> Callable[..., tuple[Array, ...]]:
+    """The conversion of the operands. Floats of one dtype need none, if they are allowed."""
+    if promote in (only_bits, only_integers):
+        return partial(promote, title)
+    return lambda *operands: as_floats(operands) or promote(title, *operands)
+
+
+def _computation(
+    title: str, value: Callable[..., Any], promoted: Callable[..., tuple[Array, ...]], count: int
+) -> Callable[..., Any]:
+    """`Formula.compute` for a number of operands, or any if it is 0."""
+    number = getattr(value, "number", None)
+
+    def computed(operands: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        if number is not None:
+            y = plain.combine(number, (*operands, *options.values()) if options else operands)
+            if y is not None:
+                return y
+        arrays = promoted(*operands)
+        try:
+            return value(*arrays, **options) if options else value(*arrays)
+        except ValueError:
+            check_broadcast(title, arrays)
+            raise
+
+    functions: dict[int, Callable[..., Any]] = {
+        1: lambda x, **options: computed((x,), options),
+        2: lambda a, b, **options: computed((a, b), options),
+    }
+    return functions.get(count, lambda *operands, **options: computed(operands, options))
 
 
 def _gradient(formula: Callable[..., Any]) -> Gradient:
@@ -212,7 +262,7 @@ _SILENT = (
 
 def _evaluation(formula: Callable[..., Any], single: bool) -> Callable[..., Any]:
     """The formula, in blocks unless it is `single`, and without the warnings of NumPy."""
-    if hasattr(formula, "kernel") or formula in _SILENT:
+    if hasattr(formula, "is_direct") or formula in _SILENT:
         return formula
 
     if single:
@@ -232,7 +282,7 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     for the result, as `kernels.combine` takes it.
     """
 
-    combined = combiner(kernel)
+    number = plain.combinations[kernel]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
@@ -241,8 +291,9 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             if dtype is FLOAT32 or dtype is FLOAT64:
                 if options:
                     operands += tuple(options.values())
-                if out is None:
-                    return combined(*operands)
+                y = plain.combine(number, operands) if out is None else None
+                if y is not None:
+                    return y
                 return kernels.combine(*operands, operation=kernel, out=out)
             with np.errstate(all="ignore"):
                 y = function(*operands, **options)
@@ -251,15 +302,15 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             out[...] = y
             return out
 
-        value.kernel = kernel  # type: ignore[attr-defined]
-        return value
+        value.number = number  # type: ignore[attr-defined]
+        return direct(value)
 
     return decorate
 
 
-def calls_kernels(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator of a formula that consists of formulas `by_kernel` and of numbers."""
-    function.kernel = function.__name__  # type: ignore[attr-defined]
+def direct(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator of a formula that is neither divided into blocks nor gives warnings."""
+    function.is_direct = True  # type: ignore[attr-defined]
     return function
 
 

@@ -1,12 +1,12 @@
-"""Maxima and minima along axes: large arrays by `kernels.reduce`, others by NumPy."""
+"""Maxima and minima along axes: floats by `kernels.reduce`, others by NumPy."""
 
 from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
-from ._sums import SMALL, Axes
+from ._sums import Axes, reduced
 
 
 def extremum(
@@ -16,8 +16,7 @@ def extremum(
 
     `initial` is the result for no elements, which is an infinity.
     """
-    if x.size <= SMALL or x.itemsize == 2 or x.dtype.kind != "f":
+    if x.size == 0 or (x.dtype is not FLOAT32 and x.dtype is not FLOAT64):
         reduce: Any = ufunc.reduce
         return np.asarray(reduce(x, axes, None, None, keepdims, **initial))
-    y = kernels.reduce(x, ufunc.__name__, axes).astype(x.dtype, copy=False)
-    return y if keepdims else y.squeeze(axes)
+    return reduced(x, ufunc.__name__, axes, keepdims)

@@ -1,9 +1,8 @@
 """Accurate sums for every axis and layout.
 
 NumPy uses pairwise summation only along a contiguous last axis. Along other axes it adds one number
-after the other, so that a float32 sum of a million rows has an error of a percent. Here, large
-arrays are summed by `kernels.reduce`, which adds groups of numbers in float64 and in blocks, and
-small ones by NumPy where that is as accurate.
+after the other, so that a float32 sum of a million rows has an error of a percent. Here, floats are
+summed by `kernels.reduce`, which adds groups of numbers in float64 and in blocks.
 Axes are a sorted tuple of non-negative numbers.
 """
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array
+from ..kernels.reduce import reduce_plain
 
 Axes = tuple[int, ...]
 
@@ -23,41 +23,49 @@ _all: Any = np.logical_and.reduce
 
 SMALL = 1024
 """NumPy has less overhead for arrays of up to this many elements."""
-_FEW = 32
-"""Up to this many float32 numbers are added one after the other in float32."""
 _REPEATS = 8
 """Up to this many rows at one position are added one after the other."""
 
 
-def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
-    """The sum along axes, in the dtype of `x` for floats, in int64 for booleans and integers."""
-    if x.dtype.kind != "f":
-        return np.asarray(_reduce(x, axes, np.int64, keepdims=keepdims))
-    if x.size <= _FEW:
-        return np.asarray(_reduce(x, axes, None, None, keepdims))
-    if x.size <= SMALL:
-        count = length(x, axes)
-        trailing = not axes or axes[0] == x.ndim - len(axes)
-        if count <= _FEW or (trailing and x.flags.c_contiguous):
-            return np.asarray(_reduce(x, axes, None, None, keepdims))
-    y = wide_total(x, axes).astype(x.dtype, copy=False)
+def reduced(
+    x: Array, operation: str, axes: Axes, keepdims: bool = False, divisor: float = 1.0,
+    root: bool = False,
+) -> Array:  # fmt: skip
+    """A reduction of floats, in their dtype, computed in float64; see `kernels.reduce`.
+
+    It is divided by a number. If `root` is true, the result is the square root of that.
+    """
+    y: Array | None = reduce_plain(x, operation, axes, keepdims, divisor, root)
+    if y is not None:
+        return y
+    y = kernels.reduce(np.asarray(x), operation, axes)  # formulas may give scalars
+    if divisor != 1:
+        y = y / divisor
+    if root:
+        y = np.sqrt(y)
+    y = y.astype(x.dtype, copy=False)
     return y if keepdims else y.squeeze(axes)
 
 
-def average(x: Array, axes: Axes) -> Array:
-    """The arithmetic mean of floats, with the axes kept; exact for equal float32 numbers."""
-    if len(axes) == x.ndim:
-        return average_of_all(x).reshape((1,) * x.ndim)
-    count = float(length(x, axes))  # NumPy divides by an int more slowly
-    return (wide_total(x, axes) / count).astype(x.dtype, copy=False)
+def total(x: Array, axes: Axes, keepdims: bool = False) -> Array:
+    """The sum along axes, in the dtype of `x` for floats, in int64 for booleans and integers."""
+    y = reduce_plain(x, "sum", axes, keepdims)
+    if y is not None:
+        return y
+    if x.dtype.kind != "f":
+        return np.asarray(_reduce(x, axes, np.int64, keepdims=keepdims))
+    if x.itemsize == 2:
+        return np.asarray(_reduce(x, axes, np.float64, keepdims=keepdims)).astype(x.dtype)
+    return reduced(x, "sum", axes, keepdims)
 
 
-def average_of_all(x: Array) -> Array:
-    """The arithmetic mean of all elements, without dimensions."""
-    if x.size <= SMALL:  # NumPy divides a scalar faster than an array
-        return np.array(_reduce(x, None, np.float64) / x.size, x.dtype)
-    axes = tuple(range(x.ndim))
-    return (wide_total(x, axes) / x.size).astype(x.dtype, copy=False).reshape(())
+def average(x: Array, axes: Axes, keepdims: bool = True) -> Array:
+    """The arithmetic mean of floats; exact for equal float32 numbers."""
+    count = float(length(x, axes))
+    if x.itemsize == 2:
+        y = np.asarray(_reduce(x, axes, np.float64, keepdims=keepdims)) / count
+        return np.asarray(y, x.dtype)
+    return reduced(x, "sum", axes, keepdims, count)
 
 
 def spread(x: Array, shape: tuple[int, ...]) -> Array:

@@ -13,9 +13,11 @@ import numpy as np
 from .. import kernels, propagation
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
+from ..dtypes import of_number
 from ..grad_mode import current
 from ..inplace import apply_in_place
-from ..kernels import _memory
+from ..kernels import plain
+from ..kernels.elementwise import as_floats
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._blocks import blockwise
 from ._common import unbroadcast, weak
@@ -42,39 +44,26 @@ def is_copied_by_kernel(dtype: np.dtype[Any], size: int) -> bool:
     )
 
 
-def _is_large(a: Any, b: Any) -> bool:
-    """Whether the kernels can add the operands: large arrays of the same shape and dtype."""
-    return (
-        type(a) is np.ndarray
-        and a.size >= LARGE
-        and type(b) is np.ndarray
-        and a.shape == b.shape
-        and a.dtype is b.dtype
-        and (a.dtype is FLOAT32 or a.dtype is FLOAT64)
-        and a.flags.c_contiguous
-        and b.flags.c_contiguous
-    )
-
-
 def _covers(a: Any, b: Any) -> bool:
-    """Whether the result of a large array and a small one has the shape of the first."""
+    """Whether a kernel computes these arrays: the first has the shape of the result."""
     return (
         type(a) is np.ndarray
-        and a.size >= LARGE
+        and is_copied_by_kernel(a.dtype, a.size)
         and type(b) is np.ndarray
         and a.flags.c_contiguous
         and 0 < b.ndim == a.ndim
         and a.dtype is b.dtype
-        and (a.dtype is FLOAT32 or a.dtype is FLOAT64)
         and all(n in (1, size) for n, size in zip(b.shape, a.shape, strict=True))
     )
 
 
 def added(a: Array, b: Array, out: Array | None = None) -> Any:
     """The sum of two arrays, in `out` if it is given."""
-    if _is_large(a, b) and (out is None or out.flags.carray):
+    if out is None:
+        return Add.compute(a, b)
+    if a.size >= LARGE and a.shape == b.shape and all(x.flags.carray for x in (a, b, out)):
         return kernels.add(a, b, out)
-    return np.add(a, b, out=out)
+    return np.add(a, b, out)
 
 
 propagation.adding = added
@@ -88,16 +77,28 @@ class Arithmetic(Operation[Tensor]):
     ufunc: ClassVar[np.ufunc]
     symbol: ClassVar[Callable[[Any, Any], Any]]
     """The operator, which NumPy computes faster for some Python numbers."""
+    number: ClassVar[int]
+    """The number of the operation in the kernel `arithmetic`."""
+
+    @classmethod
+    def by_kernel(cls, a: Any, b: Any, out: Array | None = None) -> Array | None:
+        """The result for a plain array and one like it or a number; None for other operands."""
+        return plain.arithmetic(cls.number, a, b, out)
 
     @classmethod
     def compute(cls, a: Any, b: Any) -> Any:
+        y = cls.by_kernel(a, b)
+        return cls.forward(Context(cls, (None, None)), a, b) if y is None else y
+
+    @classmethod
+    def evaluated(cls, a: Any, b: Any) -> Any:
         """The result for promoted operands."""
+        y = cls.by_kernel(a, b)
+        if y is not None:
+            return y
         try:
-            if type(a) is np.ndarray and a.size >= LARGE:
-                if _is_large(a, b):
-                    return cls.ufunc(a, b, out=_memory.empty(a.shape, a.dtype))
-                if _covers(a, b):
-                    return kernels.arithmetic(a, b, cls.__name__.lower())
+            if _covers(a, b) and hasattr(cls, "number"):
+                return kernels.arithmetic(a, b, cls.__name__.lower())
             return cls.symbol(a, b)
         except ValueError as error:
             check_broadcast(cls.__name__.lower(), (a, b))
@@ -109,18 +110,19 @@ class Arithmetic(Operation[Tensor]):
         (other,) = args
         fits = type(other) is not np.ndarray or (other.dtype is x.dtype and other.shape == x.shape)
         if fits and ctx.edges == (None, None) and x.dtype.kind == "f":
-            cls.ufunc(x, other, out=x)
+            # NumPy is faster for many elements, and faster without the keyword `out`.
+            if x.size >= LARGE or cls.by_kernel(x, other, x) is None:
+                cls.ufunc(x, other, x)
         else:
             super().in_place(ctx, x, other)
 
 
 class Add(Arithmetic):
-    ufunc, symbol = np.add, operator.add
+    ufunc, symbol, number = np.add, operator.add, plain.arithmetic_operations["add"]
 
     @classmethod
     def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
-        a, b = promoted("add", a, b)
-        return kernels.add(a, b) if _is_large(a, b) else cls.compute(a, b)
+        return cls.evaluated(*promoted("add", a, b))
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -179,7 +181,7 @@ def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
 
 
 class Sub(Arithmetic):
-    ufunc, symbol = np.subtract, operator.sub
+    ufunc, symbol, number = np.subtract, operator.sub, plain.arithmetic_operations["sub"]
 
     @classmethod
     def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
@@ -189,7 +191,7 @@ class Sub(Arithmetic):
             getattr(b, "dtype", None),
         ):
             raise TypeError("sub: booleans cannot be subtracted; use logical_xor or logical_not")
-        return cls.compute(x, y)
+        return cls.evaluated(x, y)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -253,14 +255,14 @@ def rsub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
 
 
 class Mul(Arithmetic):
-    ufunc, symbol = np.multiply, operator.mul
+    ufunc, symbol, number = np.multiply, operator.mul, plain.arithmetic_operations["mul"]
 
     @classmethod
     def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
         a, b = promoted("mul", a, b)
         from_a, from_b = ctx.edges
         ctx.save_for_backward(a if from_b else None, b if from_a else None)
-        return cls.compute(a, b)
+        return cls.evaluated(a, b)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -388,14 +390,26 @@ class Pow(Arithmetic):
     ufunc, symbol = np.power, operator.pow
 
     @classmethod
+    def by_kernel(cls, base: Any, exponent: Any, out: Array | None = None) -> Array | None:
+        if type(exponent) in of_number and exponent == 2:
+            return plain.arithmetic(Mul.number, base, base, out)
+        return None
+
+    @classmethod
+    def compute(cls, base: Any, exponent: Any) -> Any:
+        if as_floats((base, exponent)) is not None:
+            return cls.evaluated(base, weak(exponent))
+        return cls.forward(Context(cls, (None, None)), base, exponent)
+
+    @classmethod
     def forward(cls, ctx: Context, base: Array, exponent: Array) -> Any:
         exponent = _fitting(exponent, base)
         base, exponent = promoted("pow", base, exponent)
         if _is_negative(exponent):  # the power of integers is rounded towards zero
-            power = cls.compute(base, np.abs(exponent))
+            power = cls.evaluated(base, np.abs(exponent))
             y = np.where((exponent < 0) & (np.abs(base) != 1), 0, power)
         else:
-            y = cls.compute(base, exponent)
+            y = cls.evaluated(base, exponent)
         if y.dtype == np.int8 and base.dtype == np.bool_:
             y = y.astype(np.bool_)
         _, need_exponent = ctx.needs_input_grad

@@ -15,9 +15,13 @@ __all__ = ["moveaxis", "movedim", "permute", "swapaxes", "swapdims", "t", "trans
 
 class Permute(ViewOperation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, axes: tuple[int, ...]) -> Array:
-        ctx.axes = axes
+    def compute(x: Array, *, axes: tuple[int, ...]) -> Array:
         return x.transpose(axes)
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, axes: tuple[int, ...]) -> Array:
+        ctx.axes = axes
+        return cls.compute(x, axes=axes)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

@@ -8,7 +8,7 @@ from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Number, Operand, Tensor, TensorLike
 from ._common import weak
-from ._elementwise import by_kernel, calls_kernels, define
+from ._elementwise import by_kernel, define, direct
 from ._promotion import common_number, only_floats
 from .reductions import times_quotient
 from .registry import operation
@@ -30,8 +30,8 @@ AddCMul = define(
     "addcmul",
     _addcmul,
     lambda g: g,
-    calls_kernels(lambda g, c, value: _product(g, _product(c, value))),
-    calls_kernels(lambda g, b, value: _product(g, _product(b, value))),
+    direct(lambda g, c, value: _product(g, _product(c, value))),
+    direct(lambda g, b, value: _product(g, _product(b, value))),
     promote=common_number,
 )
 
@@ -89,8 +89,8 @@ AddCDiv = define(
     "addcdiv",
     by_kernel("addcdiv")(lambda a, b, c, value: a + value * (b / c)),
     lambda g: g,
-    calls_kernels(lambda g, c, value: times_quotient(g, value, c)),
-    calls_kernels(lambda g, b, c, value: times_quotient(g, _product(b, -value), _product(c, c))),
+    direct(lambda g, c, value: times_quotient(g, value, c)),
+    direct(lambda g, b, c, value: times_quotient(g, _product(b, -value), _product(c, c))),
     promote=only_floats,
 )
 
@@ -150,7 +150,7 @@ def _lerp(a: Array, b: Array, c: Array) -> Any:
     return np.where(np.abs(c) < 0.5, a + c * step, b - step * (1 - c))
 
 
-@calls_kernels
+@direct
 def _share_of_input(g: Array, c: Any) -> Any:
     return _product(g, 1 - c)
 

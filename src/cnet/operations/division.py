@@ -13,9 +13,10 @@ import numpy as np
 
 from ..autograd import Array, Context
 from ..inplace import apply_in_place
+from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike
 from ._common import unbroadcast, weak
-from ._elementwise import by_kernel, calls_kernels, compiled, define, formula, zeros
+from ._elementwise import by_kernel, compiled, define, direct, formula, zeros
 from ._promotion import common_number, promoted_to_float
 from .arithmetic import Arithmetic
 from .registry import operation
@@ -28,13 +29,13 @@ Rounding = Literal["trunc", "floor"] | None
 
 
 class Div(Arithmetic):
-    ufunc, symbol = np.divide, operator.truediv
+    ufunc, symbol, number = np.divide, operator.truediv, plain.arithmetic_operations["div"]
 
     @classmethod
     def forward(cls, ctx: Context, a: Array, b: Array) -> Any:
         a, b = promoted_to_float("div", a, b)
         ctx.save_for_backward(a if ctx.edges[1] else None, b)
-        return cls.compute(a, b)
+        return cls.evaluated(a, b)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -50,7 +51,7 @@ class Div(Arithmetic):
 def _nonzero(function: Callable[[Array, Array], Any]) -> Callable[[Array, Array], Any]:
     """The function, which raises ZeroDivisionError for integers divided by 0."""
 
-    @calls_kernels
+    @direct
     def checked(a: Array, b: Array) -> Any:
         if b.dtype.kind in "iu" and a.size and not b.all():
             raise ZeroDivisionError("division of integers by zero")

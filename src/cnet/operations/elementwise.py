@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike
-from ._elementwise import by_kernel, calls_kernels, compiled, define, formula
+from ._elementwise import by_kernel, compiled, define, direct, formula
 from ._promotion import common, only_floats
 from .registry import operation
 
@@ -273,7 +273,7 @@ def _logit_backward(g: Array, x: Array, low: float, outside: float) -> Any:
     return np.where((x >= low) & (x <= 1 - low), g / (x * (1 - x)), outside)
 
 
-@calls_kernels
+@direct
 def _logit(x: Array, eps: float | None) -> Any:
     return _log_odds(x if eps is None else np.asarray(np.clip(x, eps, 1 - eps)))
 

@@ -34,6 +34,10 @@ class _Extremum(Operation[Tensor]):
     ufunc: ClassVar[np.ufunc]
 
     @classmethod
+    def compute(cls, x: Array, *, axes: Axes, keepdims: bool) -> Any:
+        return extremum(cls.ufunc, x, axes, keepdims)
+
+    @classmethod
     def forward(cls, ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Any:
         y = extremum(cls.ufunc, x, axes, keepdims)
         ctx.save_for_backward(x, y)

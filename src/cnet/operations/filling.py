@@ -72,11 +72,15 @@ def uniform_(
     if names:
         raise TypeError(f"uniform_() got an unexpected keyword argument {min(names)!r}")
     _require("uniform_", "the bounds must be in order", low <= high, (low, high))
-    return _filled(
-        "uniform_", self, generator,
-        lambda source, shape, dtype: draw_uniform(source, shape, dtype) * dtype.type(high - low)
-        + dtype.type(low),
-    )  # fmt: skip
+
+    def draw(source: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        drawn = draw_uniform(source, shape, dtype)
+        if (low, high) != (0, 1):
+            drawn *= dtype.type(high - low)
+            drawn += dtype.type(low)
+        return drawn
+
+    return _filled("uniform_", self, generator, draw)
 
 
 @operation(methods=("exponential_",))

@@ -109,12 +109,16 @@ class Index(ViewOperation[Tensor]):
     """Selects a part of a tensor; the result is a view if the index contains no array."""
 
     @staticmethod
-    def forward(ctx: Context, x: Array, *, index: Any) -> Any:
-        ctx.save_for_backward(index)
+    def compute(x: Array, *, index: Any) -> Any:
         part = x[index]
         if isinstance(part, np.ndarray):
             return part
         return x[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, index: Any) -> Any:
+        ctx.save_for_backward(index)
+        return cls.compute(x, index=index)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

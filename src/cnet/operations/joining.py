@@ -30,15 +30,19 @@ Tensors = Sequence[TensorLike]
 class Cat(Operation[Tensor]):
     owns_result = True
 
+    @classmethod
+    def forward(cls, ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
+        ctx.axis, ctx.shapes = axis, [array.shape for array in arrays]
+        return cls.compute(*arrays, axis=axis, dtype=dtype)
+
     @staticmethod
-    def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
-        # Arrays of shape (0,) are ignored, because loops often start with an empty array.
-        shapes = [array.shape for array in arrays]
+    def compute(*arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         joined: Sequence[Array] = arrays
-        if (0,) in shapes:
-            joined = [array for array in arrays if array.shape != (0,)] or arrays
-        ctx.axis, ctx.shapes = axis, shapes
-        size = sum([array.size for array in joined])
+        size = 0
+        for array in arrays:
+            size += array.size
+            if array.shape == (0,):  # ignored, because loops often start with an empty array
+                joined = [array for array in arrays if array.shape != (0,)] or arrays
         if is_copied_by_kernel(dtype, size) and all(array.dtype is dtype for array in joined):
             return _joined(joined, axis)
         return np.concatenate(joined, axis, dtype=dtype)
@@ -147,9 +151,7 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     first = shapes[0]
     axis = dim_of("cat", dim, len(first)) if first else 0
     before, after = first[:axis], first[axis + 1 :]
-    for other in shapes:
-        if other == first and first:
-            continue
+    for other in [] if first and shapes.count(first) == len(shapes) else shapes:
         if not other:
             raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
         if len(first) != len(other) or other[:axis] != before or other[axis + 1 :] != after:
@@ -161,9 +163,13 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
 
 
 class Stack(Operation[Tensor]):
-    @staticmethod
-    def forward(ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
+    @classmethod
+    def forward(cls, ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         ctx.axis = axis
+        return cls.compute(*arrays, axis=axis, dtype=dtype)
+
+    @staticmethod
+    def compute(*arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         shape = arrays[0].shape
         y = _memory.empty((*shape[:axis], len(arrays), *shape[axis:]), dtype)
         for position, array in enumerate(arrays):

@@ -13,7 +13,7 @@ from ..tensor import Axis, Tensor, TensorLike, as_tensor
 from ._common import also_dim
 from ._dims import dims_of, reduced_axes
 from ._promotion import require_float
-from ._sums import total
+from ._sums import reduced, total
 from .arithmetic import sub
 from .extrema import amax, amin
 from .reductions import Axes, squeezed, sum, times_quotient
@@ -27,11 +27,20 @@ Order = float | str | None
 class VectorNorm(Operation[Tensor]):
     """The norm of a number order along axes; its gradient is 0 where it does not exist."""
 
+    @classmethod
+    def compute(cls, x: Array, *, order: float, axes: Axes, keepdims: bool) -> Array:
+        if order == 2 and x.dtype is FLOAT32:
+            return reduced(x, "squares", axes, keepdims, root=True)
+        return cls.forward(Context(cls, (None,)), x, order=order, axes=axes, keepdims=keepdims)
+
     @staticmethod
     def forward(ctx: Context, x: Array, *, order: float, axes: Axes, keepdims: bool) -> Array:
-        size = x if order == 2 else np.abs(x)
+        by_kernel = order == 1 and x.itemsize > 2
+        size = x if order == 2 or by_kernel else np.abs(x)
         if order == 2:
             y = _root(x, axes)
+        elif by_kernel:
+            y = reduced(x, "magnitudes", axes, keepdims=True)
         elif order == np.inf:
             y = np.max(size, axes, keepdims=True)
         elif order == -np.inf:
@@ -70,7 +79,7 @@ class VectorNorm(Operation[Tensor]):
 def _root(x: Array, axes: Axes) -> Array:
     """The square root of the sum of squares, without overflow and underflow of squares."""
     if x.dtype is FLOAT32:  # whose squares are normal numbers in float64
-        return np.sqrt(kernels.reduce(x, "squares", axes)).astype(FLOAT32)
+        return reduced(x, "squares", axes, keepdims=True, root=True)
     with np.errstate(over="ignore", under="ignore"):
         squares = kernels.reduce(x, "squares", axes) if x.itemsize > 2 else total(x * x, axes, True)
         y: Array = np.sqrt(squares)

@@ -110,9 +110,11 @@ _BLOCK = 1 << 15
 def _progression(start: float, step: float, count: int, dtype: np.dtype[Any]) -> Array:
     """``start + step * i``, computed in float64."""
     distances = np.arange(float(min(count, _BLOCK)))
-    distances *= step
+    if step != 1:
+        distances *= step
     if count <= _BLOCK:
-        distances += start
+        if start != 0:
+            distances += start
         return distances.astype(dtype, copy=False)
     result = empty((count,), dtype)
     for begin in builtins.range(0, count, _BLOCK):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
@@ -18,7 +18,7 @@ from ._elementwise import by_kernel, computed
 from ._extremes import extremum
 from ._options import sizes
 from ._promotion import floating, require_float
-from ._sums import SMALL, all_of, average, average_of_all, length, spread, total
+from ._sums import SMALL, all_of, average, length, reduced, spread, total
 from .division import div
 from .masks import masked_fill
 from .registry import operation
@@ -43,6 +43,8 @@ def kept_shape(shape: tuple[int, ...], axes: Axes) -> tuple[int, ...]:
 
 
 class Sum(Operation[Tensor]):
+    compute = staticmethod(total)
+
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         ctx.axes = axes
@@ -116,18 +118,17 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
 
 
 class Mean(Operation[Tensor]):
+    compute = staticmethod(average)
+
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
-        ctx.count = length(x, axes)
-        if len(axes) == x.ndim and not keepdims:
-            ctx.kept_shape = (1,) * x.ndim
-            return average_of_all(x)
-        return squeezed(ctx, average(x, axes), axes, keepdims)
+        ctx.axes, ctx.count = axes, length(x, axes)
+        return average(x, axes, keepdims)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         shape = ctx.input_shape(0)
-        return spread(grad.reshape(ctx.kept_shape) / max(ctx.count, 1), shape)
+        return spread(grad.reshape(kept_shape(shape, ctx.axes)) / max(ctx.count, 1), shape)
 
 
 @operation(Mean, methods=("mean",), numpy=(np.mean,))
@@ -251,9 +252,8 @@ times_quotient = by_kernel("times_quotient")(lambda g, y, x: g * (y / x))
 class Prod(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
-        if x.size > SMALL and x.dtype in (np.float32, np.float64):
-            y = kernels.reduce(x, "product", axes).astype(x.dtype, copy=False)
-            y = y if keepdims else y.squeeze(axes)
+        if x.dtype is FLOAT32 or x.dtype is FLOAT64:
+            y = reduced(x, "product", axes, keepdims)
         else:
             dtype = None if x.dtype.kind == "f" else np.int64
             y = np.asarray(_product(x, axes, dtype, None, keepdims))

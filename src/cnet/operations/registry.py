@@ -10,7 +10,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from .. import numpy_protocol
 from .._methods import Methods
-from ..engine import Operation, Variable
+from ..calls import Operation
+from ..engine import Variable
 from ..grad_mode import current
 from ..inplace import apply_in_place
 from ._common import weak as weak

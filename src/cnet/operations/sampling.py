@@ -13,6 +13,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import Array
 from ..dtypes import float16, float32, float64, get_default_dtype, int64
+from ..engine import wrap
 from ..tensor import Number, Tensor, TensorLike, array_of
 from ._options import (
     LikeOptions,
@@ -25,6 +26,7 @@ from ._options import (
     number_of,
     sizes,
 )
+from ._sums import all_of, any_of
 from .registry import operation
 
 __all__ = [
@@ -317,22 +319,27 @@ def normal(
     tensors = [x for x in (mean, std) if isinstance(x, (Tensor, np.ndarray))]
     if bool(tensors) == (size is not None):
         raise TypeError("normal: size must be given if, and only if, mean and std are numbers")
-    means, deviations = array_of(mean), array_of(std)
-    if (deviations < 0).any():
-        raise ValueError(f"normal: std must not be negative (got {deviations.min()})")
     default = tensors[0].dtype if tensors else get_default_dtype()
     dtype = _float_dtype("normal", chosen_dtype("normal", options, default))
-    shape = np.broadcast_shapes(means.shape, deviations.shape) if size is None else sizes(
-        "normal", (size,)
-    )  # fmt: skip
     source = generator_of("normal", generator)
-    if not tensors:
-        numbers = float(means), float(deviations)
-        return created("normal", draw_normal(source, shape, dtype, *numbers), options)
+    if size is not None:
+        _check_deviation(std)
+        shape = sizes("normal", (size,))
+        drawn = draw_normal(source, shape, dtype, float(mean), float(std))
+        return created("normal", drawn, options)
+    means, deviations = array_of(mean), array_of(std)
+    if any_of(deviations < 0):
+        _check_deviation(np.nanmin(deviations))
+    shape = np.broadcast_shapes(means.shape, deviations.shape)
     drawn = draw_normal(source, shape, dtype)
     drawn *= deviations.astype(dtype, copy=False)
     drawn += means.astype(dtype, copy=False)
     return created("normal", drawn, options)
+
+
+def _check_deviation(std: Any) -> None:
+    if std < 0:
+        raise ValueError(f"normal: std must not be negative (got {std})")
 
 
 @operation(methods=("bernoulli",))
@@ -374,13 +381,13 @@ def bernoulli(
     drawn = draw_zeros_and_ones(
         "bernoulli", generator, probabilities if p is None else p, probabilities.shape
     )
-    return Tensor(drawn.astype(probabilities.dtype))
+    return wrap(drawn.astype(probabilities.dtype))  # type: ignore[return-value]
 
 
 def draw_zeros_and_ones(function: str, generator: Generator, p: Any, shape: Any) -> Array:
     probabilities = array_of(p)
     inside = (probabilities >= 0) & (probabilities <= 1)
-    if not inside.all():
+    if not all_of(inside):
         wrong = probabilities[~inside].flat[0]
         raise ValueError(f"{function}: probabilities must be between 0 and 1 (got {wrong})")
     return np.asarray(generator_of(function, generator).random(shape) < probabilities)
@@ -435,9 +442,12 @@ def multinomial(
     if out is not None and out.dtype != int64:
         raise TypeError(f"multinomial: out must have dtype int64 (got {out.dtype})")
     source = generator_of("multinomial", generator)
-    rows = weights.reshape(-1, size).astype(np.result_type(weights, float32), copy=False)
-    drawn = _with_replacement if replacement else _without_replacement
-    return Tensor(drawn(source, rows, count).reshape(*weights.shape[:-1], count))
+    rows = weights.reshape(-1, size)
+    if rows.dtype == float16:
+        rows = rows.astype(float32)
+    draw = _with_replacement if replacement else _without_replacement
+    drawn = draw(source, rows, count)
+    return wrap(drawn.reshape(*weights.shape[:-1], count))  # type: ignore[return-value]
 
 
 def _with_replacement(source: Any, weights: Array, count: int) -> Array:

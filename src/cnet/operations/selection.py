@@ -13,9 +13,10 @@ from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
+from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
-from ._elementwise import by_kernel, calls_kernels, check_broadcast, define, formula
+from ._elementwise import by_kernel, check_broadcast, define, direct, formula
 from ._promotion import common, common_number, promoted
 from .registry import numpy_function, operation
 
@@ -140,7 +141,7 @@ def _replaced(x: Array, nan: float, posinf: float, neginf: float) -> Any:
     return np.nan_to_num(x, True, nan, posinf, neginf)
 
 
-@calls_kernels
+@direct
 def _nan_to_num(x: Array, nan: float | None, posinf: Any, neginf: Any) -> Any:
     if x.dtype.kind != "f":
         return x.copy()
@@ -227,11 +228,22 @@ def _gradient_between(grad: Array, x: Array, min: float, max: float) -> Array:
     return kernels.elementwise_backward(grad, numbers, "hardtanh", float(below), float(above))
 
 
+_HARDTANH = plain.operations["hardtanh"]
+
+
 def _limits(min: float | None, max: float | None) -> tuple[float, float]:
     return -np.inf if min is None else min, np.inf if max is None else max
 
 
 class Clip(Operation[Tensor]):
+    @classmethod
+    def compute(cls, x: Array, min: Any, max: Any) -> Any:
+        if _is_number(min) and _is_number(max):
+            y = plain.elementwise(_HARDTANH, x, *_limits(min, max))
+            if y is not None:
+                return y
+        return cls.forward(Context(cls, (None, None, None)), x, min, max)
+
     @staticmethod
     def forward(ctx: Context, x: Array, min: Any, max: Any) -> Any:
         if not isinstance(x, np.ndarray):
@@ -265,6 +277,8 @@ class Clip(Operation[Tensor]):
         """Avoid the copy if the bounds are numbers and no gradient is needed."""
         numbers = _is_number(args[0]) and _is_number(args[1])
         if numbers and ctx.edges == (None, None, None) and x.dtype.kind == "f":
+            if plain.elementwise(_HARDTANH, x, *_limits(*args), x) is not None:
+                return
             if (x.dtype is FLOAT32 or x.dtype is FLOAT64) and x.flags.c_contiguous:
                 kernels.elementwise(x, "hardtanh", *_limits(*args), out=x)
             else:
@@ -388,15 +402,19 @@ def clamp_max_(x: Tensor, max: Operand) -> Tensor:
 
 class Where(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, condition: Array, a: Array, b: Array) -> Any:
+    def compute(condition: Array, a: Array, b: Array) -> Any:
         _check_condition(condition)
-        ctx.save_for_backward(condition)
         a, b = promoted("where", a, b)
         try:
             return np.where(condition, a, b)
         except ValueError:
             check_broadcast("where", (condition, a, b))
             raise
+
+    @classmethod
+    def forward(cls, ctx: Context, condition: Array, a: Array, b: Array) -> Any:
+        ctx.save_for_backward(condition)
+        return cls.compute(condition, a, b)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

@@ -22,7 +22,7 @@ __all__ = [
 
 class Reshape(ViewOperation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, shape: tuple[int, ...]) -> Array:
+    def compute(x: Array, *, shape: tuple[int, ...]) -> Array:
         return x.reshape(shape)
 
     @staticmethod
@@ -297,7 +297,7 @@ def unsqueeze(input: TensorLike, dim: int) -> Tensor:
 
 class BroadcastTo(ViewOperation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, shape: tuple[int, ...]) -> Array:
+    def compute(x: Array, *, shape: tuple[int, ...]) -> Array:
         return np.broadcast_to(x, shape)
 
     @staticmethod

@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 from ...autograd import Array, Context, Operation
-from ...operations._sums import average_of_all, spread, total
+from ...operations._sums import average, spread, total
 from ...operations.reductions import Mean
 from ...tensor import Tensor, TensorLike, as_tensor
 
@@ -19,7 +19,8 @@ class Reduced(Operation[Tensor]):
         losses = operation.forward(ctx, *operands, **options)
         ctx.operation, ctx.shape = operation, losses.shape
         ctx.divisor = max(losses.size, 1) if mean else 1
-        return average_of_all(losses) if mean else total(losses, tuple(range(losses.ndim)))
+        axes = tuple(range(losses.ndim))
+        return average(losses, axes, keepdims=False) if mean else total(losses, axes)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

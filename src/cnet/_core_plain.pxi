@@ -1,0 +1,164 @@
+# ---- Plain calls ---------------------------------------------------------------------------------
+# Kernels on arrays that need no checks by `kernels`, in one call that also allocates the result. They
+# return None for other arrays, and while calls are redirected.
+
+
+cdef enum:
+    KEEPING_THE_GIL = 4096  # elements for which the GIL is not released
+    MOST_RESULTS = 128  # of a reduction
+
+
+cdef int run_on(ndarray x, cnet_call *c, int kernel) except -1:
+    """Run a kernel whose first array is a plain one; 0 if it needs a workspace."""
+    cdef const cnet_implementation *found = implementation(kernel, PyArray_TYPE(x))
+    c.kernel = kernel
+    c.threads = cnet_get_num_threads()
+    c.workspace = NULL
+    if found.workspace != NULL and found.workspace(c):
+        return 0
+    if PyArray_SIZE(x) <= KEEPING_THE_GIL:
+        found.run(c)
+    else:
+        with nogil:
+            found.run(c)
+    return 1
+
+
+cdef run_like(ndarray x, void **y, cnet_call *c, int kernel, out):
+    """Run a kernel whose result is like a plain array; `y` is the place of its address.
+
+    It is written into `out`, or a new array if that is None.
+    """
+    if out is None:
+        out = empty_array(
+            PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_NBYTES(x), PyArray_TYPE(x))
+    elif not is_like(out, x):
+        return None
+    y[0] = PyArray_DATA(<ndarray>out)
+    run_on(x, c, kernel)
+    return out
+
+
+cdef enum: REPEATED, ALONG, OTHER
+
+
+cdef int locate(operand, ndarray first, const void **place, double *number) except -1:
+    """Whether an operand is one number, or an array like a plain one; `number` is its memory."""
+    if operand is first or is_like(operand, first):
+        place[0] = PyArray_DATA(<ndarray>operand)
+        return ALONG
+    if isinstance(operand, (float, int)):
+        store_number(number, PyArray_TYPE(first), operand)
+        place[0] = number
+        return REPEATED
+    if is_plain_array(operand) and PyArray_NDIM(<ndarray>operand) == 0 and (
+            PyArray_TYPE(<ndarray>operand) == PyArray_TYPE(first)):
+        place[0] = PyArray_DATA(<ndarray>operand)
+        return REPEATED
+    return OTHER
+
+
+cdef bint overlaps(const void *place, int found, out) noexcept:
+    """Whether writing a result changes elements of an operand that are read later."""
+    if not PyArray_CheckExact(out):
+        return False
+    cdef ptrdiff_t bytes = cnp.PyArray_NBYTES(<ndarray>out)
+    cdef ptrdiff_t distance = <const char *>place - <const char *>PyArray_DATA(<ndarray>out)
+    return -bytes < distance < bytes and not (found == ALONG and distance == 0)
+
+
+def elementwise(int operation, x, double a=0, double b=0, out=None):
+    """The kernel `elementwise` for a plain array."""
+    cdef cnet_call c
+    if redirected or not is_plain_array(x) or not (out is None or out is x):
+        return None
+    c.elementwise.x = PyArray_DATA(<ndarray>x)
+    c.elementwise.count = PyArray_SIZE(<ndarray>x)
+    c.elementwise.operation = operation
+    c.elementwise.a = a
+    c.elementwise.b = b
+    return run_like(x, &c.elementwise.y, &c, CNET_KERNEL_elementwise, out)
+
+
+def combine(int operation, tuple operands):
+    """The kernel `combine` for a plain array, others like it, and numbers."""
+    cdef cnet_call c
+    cdef double numbers[4]
+    cdef int i, found
+    cdef Py_ssize_t count = len(operands)
+    if redirected or count != cnet_combinations[operation].operands:
+        return None
+    if not is_plain_array(operands[0]):
+        return None
+    memset(&c.combine, 0, sizeof(c.combine))
+    cdef ndarray first = operands[0]
+    cdef const void **places = &c.combine.a
+    for i in range(count):
+        found = locate(operands[i], first, &places[i], &numbers[i])
+        if found == OTHER:
+            return None
+        if found == ALONG:
+            c.combine.axes |= 7 << 3 * i
+    c.combine.g.n = c.combine.g.c = 1
+    c.combine.g.size = PyArray_SIZE(first)
+    c.combine.operation = operation
+    return run_like(first, &c.combine.y, &c, CNET_KERNEL_combine, None)
+
+
+def arithmetic(int operation, a, b, out=None):
+    """The kernel `arithmetic` for a plain array, and one like it or a number, in any order."""
+    cdef cnet_call c
+    cdef double numbers[2]
+    cdef int a_found, b_found
+    if redirected:
+        return None
+    first = a
+    if not is_plain_array(a) or (PyArray_NDIM(<ndarray>a) == 0 and is_plain_array(b)):
+        first = b
+    if not is_plain_array(first) or not PyArray_SIZE(<ndarray>first):
+        return None
+    memset(&c.arithmetic, 0, sizeof(c.arithmetic))
+    a_found = locate(a, first, &c.arithmetic.a, &numbers[0])
+    b_found = locate(b, first, &c.arithmetic.b, &numbers[1])
+    if a_found == OTHER or b_found == OTHER:
+        return None
+    if out is not None and (
+            overlaps(c.arithmetic.a, a_found, out) or overlaps(c.arithmetic.b, b_found, out)):
+        return None
+    cdef cnet_pair *g = &c.arithmetic.g
+    g.n = g.s1 = g.s2 = g.s3 = 1
+    g.s4 = PyArray_SIZE(<ndarray>first)
+    g.a4 = a_found == ALONG
+    g.b4 = b_found == ALONG
+    c.arithmetic.operation = operation
+    return run_like(first, &c.arithmetic.y, &c, CNET_KERNEL_arithmetic, out)
+
+
+@cython.cdivision(True)
+def reduce(int operation, x, tuple sizes, tuple shape, double divisor, bint root):
+    """The kernel `reduce` for a plain array: few results in its dtype, in a shape.
+
+    They are divided by a number. If `root` is true, they are then replaced by their square roots.
+    """
+    cdef cnet_call c
+    cdef double results[MOST_RESULTS]
+    cdef ptrdiff_t i, count
+    cdef double value
+    if redirected or not is_plain_array(x) or not PyArray_SIZE(<ndarray>x):
+        return None
+    c.reduce.g.n, c.reduce.g.c, c.reduce.g.size = sizes
+    count = c.reduce.g.n * c.reduce.g.size
+    if count > MOST_RESULTS:
+        return None
+    c.reduce.x = PyArray_DATA(<ndarray>x)
+    c.reduce.y = results
+    c.reduce.operation = operation
+    if not run_on(x, &c, CNET_KERNEL_reduce):
+        return None
+    cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(<ndarray>x))
+    cdef char *place = <char *>PyArray_DATA(y)
+    for i in range(count):
+        value = results[i] / divisor
+        store_number(place, PyArray_TYPE(y), sqrt(value) if root else value)
+        place += cnp.PyArray_ITEMSIZE(y)
+    return y

@@ -1,0 +1,25 @@
+"""Kernels on arrays that need no checks: one call of the compiled module.
+
+Functions take the number of an operation and return the result, or None for operands that need the
+function of the same name in `kernels`: arrays that are not contiguous or of other dtypes, shapes
+that broadcast. They also return None while calls are recorded or the reference is active. Numbers
+of Python and arrays without dimensions are repeated.
+"""
+
+from .. import _core
+
+elementwise = _core.elementwise
+"""``elementwise(operation, x, a=0.0, b=0.0, out=None)``; `out` may be `x`."""
+operations = _core.operations
+
+combine = _core.combine
+"""``combine(operation, operands)``; the first operand is the array."""
+combinations = {name: number for name, (number, _) in _core.combinations.items()}
+
+arithmetic = _core.arithmetic
+"""``arithmetic(operation, a, b, out=None)``; one of the operands is the array, and may be `out`."""
+arithmetic_operations = _core.arithmetic_operations
+
+reduce = _core.reduce
+"""``reduce(operation, x, sizes, shape, divisor, root)``; few results, in the dtype of `x`."""
+reductions = _core.reductions
