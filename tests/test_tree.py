@@ -37,6 +37,7 @@ DIRECTIONS = {
     "kernels": "_check _core reference runtime",
     "autograd": "",
     "tensor": "autograd",
+    "autograd.functional": "autograd tensor",
     "graphs": "autograd tensor",
     "gradcheck": "autograd tensor",
     "operations": "autograd kernels tensor",

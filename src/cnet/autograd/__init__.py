@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from .engine import (
+from ..engine import (
     Array,
     Call,
     Context,
@@ -17,15 +17,15 @@ from .engine import (
     listing_calls,
     wrap,
 )
-from .grad_mode import (
+from ..grad_mode import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
     no_grad,
     set_grad_enabled,
 )
-from .inplace import adopt
-from .propagation import gradients_of, propagate_to_leaves, starting_gradient, topological
+from ..inplace import adopt
+from ..propagation import gradients_of, propagate_to_leaves, starting_gradient, topological
 
 __all__ = [
     "Array", "Call", "Context", "Edge", "Function", "Hooks", "Operation", "Variable",
@@ -329,5 +329,7 @@ for _path in ("function", "variable"):  # modules in PyTorch
 
 def __getattr__(name: str) -> Any:
     if name == "gradcheck":  # it depends on tensors, and so on this module
-        return import_module(".gradcheck", __package__).autograd_gradcheck
+        return import_module("..gradcheck", __package__).autograd_gradcheck
+    if name == "functional":
+        return import_module(".functional", __package__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
