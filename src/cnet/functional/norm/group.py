@@ -60,7 +60,8 @@ class GroupNorm(Operation[Tensor]):
 def _mean_square(x: Array) -> Array:
     """The mean of the squares of each row, shape (n, 1); an infinity makes it infinite."""
     with np.errstate(over="ignore"):
-        return (kernels.reduce(x, "squares", [1]) / max(x.shape[1], 1)).astype(x.dtype)
+        mean: Array = kernels.reduce(x, "squares", [1]) / max(x.shape[1], 1)
+        return mean.astype(x.dtype)
 
 
 def _parameter(
