@@ -62,7 +62,7 @@ INTS, FLOATS = np.array([1, 2]), np.array([0.5, 1.5])
         ([defaultdict(int, x=1), defaultdict(int, x=2)], defaultdict(int, x=INTS)),
         (
             [{"p": (Point(1, [0.5]), "a")}, {"p": (Point(2, [1.5]), "b")}],
-            {"p": (Point(INTS, [FLOATS]), ["a", "b"])},
+            {"p": [Point(INTS, [FLOATS]), ["a", "b"]]},
         ),
         ([(), ()], []),
         ([{}, {}], {}),
