@@ -37,6 +37,7 @@ def test_devices_are_values():
         (lambda: cnet.bfloat16, AttributeError, "NumPy has no such dtype"),
         (lambda: cnet.complex64, AttributeError, "complex numbers are not supported"),
         (lambda: cnet.cuda.set_device(0), RuntimeError, "cuda.set_device: there is no GPU"),
+        (lambda: cnet.cuda.device(0), RuntimeError, "cuda.device: there is no GPU"),
         (lambda: cnet.cuda.FloatTensor(2), RuntimeError, "cuda.FloatTensor: there is no GPU"),
         (lambda: x.type(cnet.cuda.FloatTensor), RuntimeError, "cuda.FloatTensor: there is no GPU"),
         (lambda: x.type("torch.cuda.FloatTensor"), RuntimeError, "torch.cuda.FloatTensor is not"),
@@ -176,3 +177,9 @@ def test_paths_of_pytorch():
         pass
     with cnet.autograd.set_detect_anomaly(True), cnet.autograd.detect_anomaly():
         pass
+
+
+@pytest.mark.parametrize("index", [-1, None])
+def test_the_context_of_no_gpu(index):
+    with cnet.cuda.device(index):
+        assert cnet.ones(1).device.type == "cpu"

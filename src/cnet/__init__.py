@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from . import optim as optim
     from . import plots as plots
     from . import serialization as serialization
+    from . import testing as testing
     from . import training as training
     from . import transforms as transforms
     from . import utils as utils
@@ -74,7 +75,8 @@ newaxis = None
 _LAZY_MODULES = {
     "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "distributed",
     "distributions", "func", "hub", "jit", "linalg", "metrics", "models", "multiprocessing", "nn",
-    "onnx", "ops", "optim", "plots", "serialization", "training", "transforms", "utils", "version",
+    "onnx", "ops", "optim", "plots", "serialization", "testing", "training", "transforms", "utils",
+    "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",

@@ -7,8 +7,8 @@ from . import cuda_amp as amp
 from .dtypes import TENSOR_TYPES
 
 __all__ = [
-    "device_count", "empty_cache", "init", "is_available", "is_bf16_supported", "is_initialized",
-    "manual_seed", "manual_seed_all", "synchronize",
+    "device", "device_count", "empty_cache", "init", "is_available", "is_bf16_supported",
+    "is_initialized", "manual_seed", "manual_seed_all", "synchronize",
 ]  # fmt: skip
 
 sys.modules[f"{__name__}.amp"] = amp
@@ -17,6 +17,31 @@ sys.modules[f"{__name__}.amp"] = amp
 def is_available() -> bool:
     """Whether tensors can be on a GPU: always false."""
     return False
+
+
+class device:
+    """A context for a GPU; without one, only a negative index or None is allowed, as no GPU.
+
+    Parameters
+    ----------
+    device : int or None
+        The index.
+
+    Raises
+    ------
+    RuntimeError
+        If a GPU is chosen.
+    """
+
+    def __init__(self, device: Any) -> None:
+        if device is not None and not (isinstance(device, int) and device < 0):
+            _refuse("device")
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        pass
 
 
 def device_count() -> int:

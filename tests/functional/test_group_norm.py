@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import cnet
 from cnet import functional as F
 from cnet.gradcheck import gradcheck
 from cnet.tensor import Tensor, tensor
@@ -137,3 +138,25 @@ def test_empty_inputs_and_single_numbers():
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rms_norm_of_infinity(dtype):
+    x = np.array([[np.inf, 1, 2], [np.inf, -np.inf, 1], [np.nan, 1, 2], [3, 0, 0]], dtype)
+    expected = [[np.nan, 0, 0], [np.nan, np.nan, 0], [np.nan] * 3, [3**0.5, 0, 0]]
+    np.testing.assert_allclose(F.rms_norm(x, (3,)).numpy(), expected, 1e-6)
+
+
+def test_rms_norm_is_captured():
+    weight = cnet.tensor(LAST[0][0], requires_grad=True)
+
+    def step(x):
+        weight.grad = None
+        y = F.rms_norm(x, (2,), weight).square().sum()
+        y.backward()
+        return y, weight.grad
+
+    captured = cnet.capture(step)
+    for x in RNG.normal(size=(4, 3, 2)):
+        for ours, plain in zip(captured(cnet.tensor(x)), step(cnet.tensor(x)), strict=True):
+            np.testing.assert_array_equal(ours.detach().numpy(), plain.detach().numpy())

@@ -351,3 +351,11 @@ def test_fifty_epochs_are_those_of_pytorch(name, options, _):
             scheduler.step()
         paths.append(path)
     np.testing.assert_allclose(*paths, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "options"), [("ReduceLROnPlateau", {}), *RESUMED[: len(CASES)]])
+def test_the_entries_of_the_state_are_those_of_pytorch(name, options):
+    torch = pytest.importorskip("torch")
+    theirs = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
+    expected = getattr(torch.optim.lr_scheduler, name)(theirs, **options).state_dict()
+    assert set(getattr(schedules, name)(optimizer(), **options).state_dict()) == set(expected)

@@ -139,3 +139,11 @@ def test_dimensions(kind, pixels):
     assert F.get_dimensions(image) == [channels, 9, 12]
     assert F.get_image_size(image) == [12, 9]
     assert F.get_image_num_channels(image) == channels
+
+
+def test_the_module_of_torchvision():
+    import cnet.transforms.transforms as module
+
+    from cnet import transforms
+
+    assert module is transforms.transforms is transforms

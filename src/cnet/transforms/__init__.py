@@ -4,6 +4,8 @@ A PIL image and a uint8 array of shape (h, w) or (h, w, c) can stand for each ot
 the shape (..., c, h, w). Random transforms draw from the generator that `cnet.manual_seed` seeds.
 """
 
+import sys
+
 from . import functional
 from .autoaugment import AugMix, AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .base import Compose, Lambda, RandomApply, RandomChoice, RandomOrder
@@ -85,3 +87,6 @@ __all__ = [
     "TrivialAugmentWide",
     "functional",
 ]
+
+# A module in torchvision.
+transforms = sys.modules[f"{__name__}.transforms"] = sys.modules[__name__]

@@ -52,7 +52,7 @@ INTS, FLOATS = np.array([1, 2]), np.array([0.5, 1.5])
         ([array("i", [1, 2]), array("i", [3, 4])], np.array([[1, 2], [3, 4]], np.int32)),
         (["a", "b"], ["a", "b"]),
         ([b"a", b"b"], [b"a", b"b"]),
-        ([(ROWS[0], 1), (ROWS[1], 2)], (ROWS, INTS)),
+        ([(ROWS[0], 1), (ROWS[1], 2)], [ROWS, INTS]),
         ([[ROWS[0], 1], [ROWS[1], 2]], [ROWS, INTS]),
         ([Point(1, "a"), Point(2, "b")], Point(INTS, ["a", "b"])),
         ([{"x": 1, "y": 0.5}, {"y": 1.5, "x": 2}], {"x": INTS, "y": FLOATS}),
@@ -62,9 +62,9 @@ INTS, FLOATS = np.array([1, 2]), np.array([0.5, 1.5])
         ([defaultdict(int, x=1), defaultdict(int, x=2)], defaultdict(int, x=INTS)),
         (
             [{"p": (Point(1, [0.5]), "a")}, {"p": (Point(2, [1.5]), "b")}],
-            {"p": (Point(INTS, [FLOATS]), ["a", "b"])},
+            {"p": [Point(INTS, [FLOATS]), ["a", "b"]]},
         ),
-        ([(), ()], ()),
+        ([(), ()], []),
         ([{}, {}], {}),
     ],
 )
@@ -111,7 +111,7 @@ def test_pil_images_are_refused():
         (3, 3),
         ("a", "a"),
         (None, None),
-        ((ROWS, 1), (ROWS, 1)),
+        ((ROWS, 1), [ROWS, 1]),
         ([ROWS, "a"], [ROWS, "a"]),
         (Point(ROWS, 1), Point(ROWS, 1)),
         ({"x": ROWS, "y": [ROWS]}, {"x": ROWS, "y": [ROWS]}),
@@ -135,11 +135,13 @@ def test_like_pytorch():
     from torch.utils.data import default_collate as theirs
 
     samples = [
-        {"i": i, "f": i / 2, "b": i > 1, "x": ROWS[0] + i, "n": np.float32(i), "p": Point(i, "s")}
+        {"i": i, "f": i / 2, "b": i > 1, "x": ROWS[0] + i, "n": np.float32(i), "p": Point(i, "s"),
+         "t": (i, [i])}
         for i in range(3)
-    ]
+    ]  # fmt: skip
     ours, expected = default_collate(samples), theirs(samples)
     assert list(ours) == list(expected)
+    assert str(ours["t"]) == str(expected["t"])
     for key in "ifbxn":
         same(ours[key], expected[key].numpy())
     assert ours["p"].x.tolist() == expected["p"].x.tolist()

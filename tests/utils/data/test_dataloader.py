@@ -50,7 +50,7 @@ def test_batches_cover_the_data_set(dataset, batch_size, drop_last, shuffle):
     if not batches:
         return
     x, y = (np.concatenate([*map(np.asarray, field)]) for field in zip(*batches, strict=True))
-    assert type(batches[0]) is tuple
+    assert type(batches[0]) is list
     assert all(type(field) is Tensor and not field.requires_grad for field in batches[0])
     assert (x.dtype, y.dtype) == (np.float64, np.int64)
     np.testing.assert_array_equal(x[:, 0] / 3, y / 10)

@@ -20,7 +20,8 @@ __all__ = ["group_norm", "instance_norm", "layer_norm", "rms_norm"]
 class GroupNorm(Operation[Tensor]):
     """Normalise groups of channels of `x`, shape (n, c, ...); see `kernels.group_norm`.
 
-    Without `statistics`, mean and variance, they are those of the groups.
+    Without `statistics`, mean and variance, they are those of the groups. If `centred` is False,
+    there is no mean, and the mean of the squares replaces the variance.
     """
 
     @staticmethod
@@ -33,7 +34,10 @@ class GroupNorm(Operation[Tensor]):
         groups: int,
         eps: float,
         statistics: tuple[Array | None, Array] | None = None,
+        centred: bool = True,
     ) -> Array:
+        if not centred:
+            statistics = None, _mean_square(x)
         if statistics is None and x.size and not any(ctx.edges):
             return kernels.group_norm(x, None, None, weight, bias, eps, groups)
         ctx.eps = eps
@@ -51,6 +55,13 @@ class GroupNorm(Operation[Tensor]):
         return kernels.group_norm_backward(
             grad, x, var, mean, weight, ctx.eps, needs=ctx.needs_input_grad
         )
+
+
+def _mean_square(x: Array) -> Array:
+    """The mean of the squares of each row, shape (n, 1); an infinity makes it infinite."""
+    with np.errstate(over="ignore"):
+        mean: Array = kernels.reduce(x, "squares", [1]) / max(x.shape[1], 1)
+        return mean.astype(x.dtype)
 
 
 def _parameter(
@@ -166,10 +177,8 @@ def rms_norm(
     input = as_tensor(input)
     x, shape = _rows("rms_norm", input, normalized_shape)
     weight = _parameter("rms_norm", "weight", weight, input, shape)
-    mean, var = group_norm_stats("rms_norm", x._array, 1)
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
-    square = var + mean * mean
-    y: Tensor = GroupNorm.apply(x, weight, None, groups=1, eps=eps, statistics=(None, square))
+    y: Tensor = GroupNorm.apply(x, weight, None, groups=1, eps=eps, centred=False)
     return y if y.shape == input.shape else y.reshape(input.shape)
 
 

@@ -222,9 +222,9 @@ def for_each_group(function: str, name: str, optimizer: Optimizer, value: Any) -
     return [copied(item) for item in values]
 
 
-def set_momentum(group: dict[str, Any], value: Any) -> None:
+def set_momentum(group: dict[str, Any], value: Any, use_beta1: bool) -> None:
     """Change the momentum of a group, or the first of its betas."""
-    if "betas" in group:
+    if use_beta1:
         group["betas"] = (value, *group["betas"][1:])
     else:
         group["momentum"] = value
@@ -232,17 +232,21 @@ def set_momentum(group: dict[str, Any], value: Any) -> None:
 
 def cycle_momenta(
     function: str, optimizer: Optimizer, base: Any, greatest: Any, is_new: bool
-) -> tuple[list[Any], list[Any]]:
-    """The bounds of the momentum of each group; a new schedule starts at the greatest."""
+) -> tuple[bool, list[Any], list[Any]]:
+    """Whether the momentum is a beta, and its bounds in each group.
+
+    A new schedule starts at the greatest.
+    """
     if not {"momentum", "betas"} & optimizer.defaults.keys():
         raise ValueError(
             f"{function}: optimizer must have a momentum or betas if cycle_momentum is True "
             f"(got {type(optimizer).__name__})"
         )
+    use_beta1 = "betas" in optimizer.defaults
     bases = for_each_group(function, "base_momentum", optimizer, base)
     maxima = for_each_group(function, "max_momentum", optimizer, greatest)
     if is_new:
         for group, low, high in zip(optimizer.param_groups, bases, maxima, strict=True):
-            set_momentum(group, high)
+            set_momentum(group, high, use_beta1)
             group["max_momentum"], group["base_momentum"] = high, low
-    return bases, maxima
+    return use_beta1, bases, maxima

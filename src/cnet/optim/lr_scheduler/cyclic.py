@@ -113,7 +113,7 @@ class CyclicLR(LRScheduler):
         self.scale_mode = scale_mode if scale_fn else SCALES[mode][0]
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self.base_momentums, self.max_momentums = cycle_momenta(
+            self.use_beta1, self.base_momentums, self.max_momentums = cycle_momenta(
                 self._name, optimizer, base_momentum, max_momentum, last_epoch == -1
             )
         super().__init__(optimizer, last_epoch)
@@ -139,7 +139,7 @@ class CyclicLR(LRScheduler):
         if self.cycle_momentum:
             bounds = zip(self.base_momentums, self.max_momentums, strict=True)
             for group, (low, high) in zip(self.optimizer.param_groups, bounds, strict=True):
-                set_momentum(group, high - (high - low) * height)
+                set_momentum(group, high - (high - low) * height, self.use_beta1)
         pairs = zip(self.base_lrs, self.max_lrs, strict=True)
         return [low + (high - low) * height for low, high in pairs]
 
@@ -259,7 +259,9 @@ class OneCycleLR(LRScheduler):
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            cycle_momenta(self._name, optimizer, base_momentum, max_momentum, last_epoch == -1)
+            self.use_beta1, _, _ = cycle_momenta(
+                self._name, optimizer, base_momentum, max_momentum, last_epoch == -1
+            )
         super().__init__(optimizer, last_epoch)
 
     def _number_of_steps(
@@ -302,7 +304,7 @@ class OneCycleLR(LRScheduler):
             rates.append(anneal(group[phase["start_lr"]], group[phase["end_lr"]], done))
             if self.cycle_momentum:
                 low, high = group[phase["start_momentum"]], group[phase["end_momentum"]]
-                set_momentum(group, anneal(low, high, done))
+                set_momentum(group, anneal(low, high, done), self.use_beta1)
         return rates
 
 

@@ -29,7 +29,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
           does not require a gradient. Python floats become float64 and integers int64;
         - strings and bytes become a list;
         - a mapping becomes a mapping of the same type, a named tuple a named tuple of the same
-          type, a tuple a tuple and any other sequence a list, with a batch for each field.
+          type, and any other sequence a list, with a batch for each field.
 
     Raises
     ------
@@ -166,9 +166,9 @@ def _collate_sequences(samples: list[Any], name: str) -> Any:
 
 
 def _like_sequence(example: Any, items: list[Any]) -> Any:
-    """A named tuple of the example's type, a tuple, or a list."""
-    if isinstance(example, tuple):
-        return type(example)(*items) if hasattr(example, "_fields") else tuple(items)
+    """A named tuple of the example's type, or a list."""
+    if isinstance(example, tuple) and hasattr(example, "_fields"):
+        return type(example)(*items)
     return items
 
 

@@ -81,7 +81,7 @@ class DataLoader:
 
     Yields
     ------
-    tuple of Tensor
+    list of Tensor
         A batch, copied from the data set: a tensor for each field of a sample. In general a batch
         has the structure of a sample (see `default_collate`), or is what `collate_fn` returns.
 

@@ -63,7 +63,7 @@ def _gather(dataset: Any, indices: Any, collate_fn: Collate) -> Any:
         return _gather(dataset.dataset, dataset.indices[indices], collate_fn)
     columns = _columns(dataset) if collate_fn is default_collate else None
     if columns is not None:
-        return tuple(as_batch(column[indices]) for column in columns)
+        return [as_batch(column[indices]) for column in columns]
     numbers = np.asarray(indices).tolist() if isinstance(indices, np.ndarray) else list(indices)
     if hasattr(dataset, "__getitems__"):
         return collate_fn(dataset.__getitems__(numbers))

@@ -4,17 +4,17 @@ import sys
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from .calls import Call, Operation, ViewOperation, is_listing_calls, listing_calls
-from .engine import Array, Context, Edge, Hooks, Variable, wrap
-from .grad_mode import (
+from ..calls import Call, Operation, ViewOperation, is_listing_calls, listing_calls
+from ..engine import Array, Context, Edge, Hooks, Variable, wrap
+from ..grad_mode import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
     no_grad,
     set_grad_enabled,
 )
-from .inplace import adopt
-from .propagation import gradients_of, propagate_to_leaves, starting_gradient, topological
+from ..inplace import adopt
+from ..propagation import gradients_of, propagate_to_leaves, starting_gradient, topological
 
 __all__ = [
     "Array", "Call", "Context", "Edge", "Function", "Hooks", "Operation", "Variable",
@@ -318,5 +318,7 @@ for _path in ("function", "variable"):  # modules in PyTorch
 
 def __getattr__(name: str) -> Any:
     if name == "gradcheck":  # it depends on tensors, and so on this module
-        return import_module(".gradcheck", __package__).autograd_gradcheck
+        return import_module("..gradcheck", __package__).autograd_gradcheck
+    if name == "functional":
+        return import_module(".functional", __package__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
