@@ -47,14 +47,10 @@ def _fold(step: Step, mean: Array, var: Array, weight: Any, bias: Any, eps: floa
 @RULES.of(GroupNorm)
 def group_norm(
     x: Value, weight: Any, bias: Any, *, groups: int, eps: float,
-    statistics: tuple[Array | None, Array] | None = None,
+    statistics: tuple[Array | None, Array] | None = None, centred: bool = True,
 ) -> Step | None:  # fmt: skip
     """Layer, group and instance norm; the statistics of the example have no effect."""
-    if (
-        (statistics and statistics[0] is None)
-        or isinstance(weight, Value)
-        or isinstance(bias, Value)
-    ):
+    if not centred or isinstance(weight, Value) or isinstance(bias, Value):
         return None
     g = x.shape[0], x.shape[1], prod(x.shape[2:])
     arguments = {"mean": None, "var": None, "weight": weight, "bias": bias, "g": g}
