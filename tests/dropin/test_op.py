@@ -1,6 +1,5 @@
 """A graph made by Op.apply."""
 
-
 import numpy as np
 import pytest
 
