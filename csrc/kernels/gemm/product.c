@@ -43,20 +43,22 @@ static size_t bytes_in_slabs(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_
     return slab + CNET_ALIGNMENT + (size_t)threads * own_bytes(&s, depth);
 }
 
-/* Also enough for every smaller depth, the sum of bounds that each grow with the depth, and for one
- * thread. */
+/* Also enough for every smaller depth, the sum of bounds that each grow with the depth, and for
+ * fewer threads, whose splits are looked at. */
 size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                                   int threads) {
     if (batch == 0 || m == 0 || n == 0)
         return 0;
     const ptrdiff_t parts = parts_of(batch, m, n, k);
     const plan s = whole(batch, m, n, k);
-    size_t in_parts = 0;
+    size_t in_parts = 0, in_slabs = 0;
     if (parts > 1)
         in_parts =
             bytes_of(batch * parts * m * n) + (size_t)threads * own_bytes(&s, largest_block(k));
-    return max_bytes(in_parts, max_bytes(bytes_in_slabs(batch, m, n, k, 1),
-                                         bytes_in_slabs(batch, m, n, k, threads)));
+    for (int power = 1; power <= rounded_up(threads); power *= 2)
+        in_slabs =
+            max_bytes(in_slabs, bytes_in_slabs(batch, m, n, k, power < threads ? power : threads));
+    return max_bytes(in_parts, in_slabs);
 }
 
 /* ---- One slab ------------------------------------------------------------------------- */

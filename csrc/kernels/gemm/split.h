@@ -45,11 +45,19 @@ static inline ptrdiff_t parts_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrd
     return 2 * parts >= wanted && m <= PART_TILES * TILE_ROWS ? parts : 1;
 }
 
+/* The next power of two. Numbers of threads with the same one split C in the same way. */
+static inline int rounded_up(int threads) {
+    int power = 1;
+    while (power < threads)
+        power *= 2;
+    return power;
+}
+
 static inline void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, int threads) {
     const int tall = m > n && n <= CHUNK_PANELS * TILE_COLS;
     s->rows = min_size(round_up(m, TILE_ROWS), (tall ? CHUNK_TILES : SLAB_TILES) * TILE_ROWS);
     s->cols = min_size(round_up(n, TILE_COLS), CHUNK_PANELS * TILE_COLS);
-    const ptrdiff_t wanted = threads > 1 ? CHUNKS_EACH * threads : 1;
+    const ptrdiff_t wanted = threads > 1 ? CHUNKS_EACH * rounded_up(threads) : 1;
     while (batch * ceil_div(m, s->rows) * ceil_div(n, s->cols) < wanted) {
         const int can_halve_rows = s->rows > 4 * TILE_ROWS, can_halve_cols = s->cols > TILE_COLS;
         if (can_halve_rows && (tall || !can_halve_cols))
