@@ -23,15 +23,15 @@ OPEN_ENDED = ("constant", "plateau")
 AUGMENTATIONS = ("shift", "rotate", "flip")
 
 DEFAULTS: Options = {
-    "model": "reference_cnn",
+    "model": "small_cnn",
     "epochs": 30,
     "batch_size": 32,
     "optimizer": "adam",
     "schedule": "constant",
     "weight_decay": 0.0,
     "augment": "none",
-    "label_smoothing": 0.0,
-    "ema": 0.0,
+    "label_smoothing": 0.1,
+    "ema": 0.99,
     "mixup": 0.0,
     "cutmix": 0.0,
     "clip_norm": None,
@@ -44,12 +44,13 @@ DEFAULTS: Options = {
 """Defaults for digits and, where a recipe has no other, for all data."""
 
 _SMALL = {
-    "model": "small_cnn", "batch_size": 128, "lr": 0.01, "schedule": "onecycle",
-    "augment": "shift", "label_smoothing": 0.05, "ema": 0.99,
+    "batch_size": 128, "lr": 0.01, "schedule": "onecycle", "augment": "shift",
+    "label_smoothing": 0.05,
 }  # fmt: skip
 _CIFAR = {
     "model": "cifar_resnet20", "epochs": 30, "batch_size": 128, "optimizer": "sgd", "lr": 0.1,
     "schedule": "onecycle", "weight_decay": 5e-4, "augment": "shift,flip",
+    "label_smoothing": 0.0, "ema": 0.0,
 }  # fmt: skip
 
 RECIPES: dict[str, Options] = {

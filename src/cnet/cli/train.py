@@ -1,4 +1,4 @@
-"""Train a network on images, by default the reference CNN on digits."""
+"""Train a network on images, by default digits."""
 
 import argparse
 import json
