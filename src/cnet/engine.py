@@ -1,8 +1,9 @@
 """The graph. It is independent of the individual operations.
 
-An `Operation` computes on plain arrays. If an input requires grad, the `Context` of the call is a
-node of the graph: its edges identify the node that produced each input, and it saves only the
-values that the derivative needs. A leaf is its own node. The backward pass is in `propagation`.
+An `Operation` (in `calls`) computes on plain arrays. If an input requires grad, the `Context` of
+the call is a node of the graph: its edges identify the node that produced each input, and it saves
+only the values that the derivative needs. A leaf is its own node. The backward pass is in
+`propagation`.
 """
 
 import sys

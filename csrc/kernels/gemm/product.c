@@ -43,8 +43,8 @@ static size_t bytes_in_slabs(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_
     return slab + CNET_ALIGNMENT + (size_t)threads * own_bytes(&s, depth);
 }
 
-/* Also enough for every smaller depth, the sum of bounds that each grow with the depth, and for
- * fewer threads, whose splits are looked at. */
+/* Also enough for every smaller depth, because it is a sum of bounds that grow with the depth, and
+ * for fewer threads, because it is the maximum over their splits. */
 size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                                   int threads) {
     if (batch == 0 || m == 0 || n == 0)
