@@ -1,6 +1,7 @@
 """Sides are timed in turns, each in its own process, with equal numbers of threads."""
 
 import json
+import os
 from itertools import groupby, pairwise
 from pathlib import Path
 from statistics import median
@@ -38,7 +39,8 @@ class Fake:
         time.sleep(self.seconds)
         print("output of a side is not an answer")
         threads = [os.environ[name] for name in json.loads(os.environ["FAKE_VARIABLES"])]
-        call = [self.name, start, time.monotonic(), os.getpid(), threads, os.environ["FAKE"]]
+        own = os.environ["FAKE"], sorted(getattr(os, "sched_getaffinity", lambda pid: ())(0))
+        call = [self.name, start, time.monotonic(), os.getpid(), threads, *own]
         with open(os.environ["FAKE_LOG"], "a") as log:
             log.write(json.dumps(call) + "\\n")
 
@@ -64,10 +66,10 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "log"
 
 
-def _measure(*sides: str, rounds: int = 1, cases: str = "CASES") -> list[Any]:
+def _measure(*sides: str, rounds: int = 1, cases: str = "CASES", threads: int = 3) -> list[Any]:
     contenders = {side: Contender(f"fake_side:{side}", {"FAKE": side}) for side in sides}
     comparison = measure.Comparison(f"fake_side:{cases}", contenders)
-    return list(measure.measure(comparison, threads=3, rounds=rounds))
+    return list(measure.measure(comparison, threads=threads, rounds=rounds))
 
 
 def test_sides_take_turns_and_never_overlap(log):
@@ -82,7 +84,21 @@ def test_sides_take_turns_and_never_overlap(log):
     assert {count for name, count in turns[2:] if name == "slow"} == {2}
     assert min(count for name, count in turns[2:] if name == "fast") > 2
     assert len({(name, process) for name, _, _, process, *_ in calls}) == 2
-    assert all(threads == ["3"] * 4 and own == name for name, *_, threads, own in calls)
+    assert all(threads == ["3"] * 4 and own == name for name, *_, threads, own, _ in calls)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be moved here")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_sides_with_one_thread_share_a_cpu_in_each_round(log, threads):
+    available = sorted(os.sched_getaffinity(0))
+    _measure("fast", "slow", rounds=3, threads=threads)
+    calls = [json.loads(line) for line in log.read_text().splitlines()]
+    turns = [next(group)[-1] for _, group in groupby(calls, key=lambda call: call[0])]
+    if threads == 1:
+        rounds = [[available[turn % len(available)]] for turn in range(3)]
+        assert turns[2:] == [cpus for cpus in rounds for _ in range(2)]
+    else:
+        assert turns[2:] == [available] * 6
 
 
 def test_a_turn_ends_when_no_thread_computes(log):

@@ -4,6 +4,10 @@ Sides in one process share caches, allocator and threads, and slow each other do
 measured one after the other meet a different load of the machine. So each side waits in its own
 process, and the sides take turns in every round: A B C, A B C. Two sides never run at the same
 time.
+
+The CPUs of a virtual machine are not always equally fast: one may share its core with another
+machine for minutes. So the sides with one thread run on the same CPU in a round, and on the next
+one in the next round.
 """
 
 import json
@@ -65,6 +69,10 @@ class Worker:
     def __exit__(self, *exception: object) -> None:
         self._process.communicate()
 
+    def move_to(self, cpu: int) -> None:
+        """Let the thread that makes the calls run on this CPU only."""
+        os.sched_setaffinity(self._process.pid, {cpu})
+
     def time(self, case: str, batch: int | None, repetitions: int) -> list[float]:
         """Seconds of each repetition.
 
@@ -100,6 +108,7 @@ def measure(
     `batch` overrides the batch sizes of the cases. The figure of a round is the median of the
     repetitions in one turn; slow work is repeated less often.
     """
+    cpus = _cpus() if threads == 1 else []
     with ExitStack() as stack:
         workers = {
             name: stack.enter_context(Worker(name, comparison.cases, side, threads))
@@ -108,11 +117,18 @@ def measure(
         for case in resolve_name(comparison.cases):
             repetitions = {name: _repetitions(w, case, batch) for name, w in workers.items()}
             runs: dict[str, list[float]] = {name: [] for name in workers}
-            for _ in range(rounds):
+            for turn in range(rounds):
                 for name, worker in workers.items():
+                    if cpus:
+                        worker.move_to(cpus[turn % len(cpus)])
                     seconds = worker.time(case, batch, repetitions[name])
                     runs[name].append(1e3 * median(seconds))
             yield Measurement(case, runs)
+
+
+def _cpus() -> list[int]:
+    """The CPUs that this process may use, where the system tells; else none."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
 
 
 def _repetitions(worker: Worker, case: str, batch: int | None) -> int:
