@@ -10,6 +10,7 @@ import io
 import os
 from contextlib import redirect_stdout
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,22 +19,6 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 import cnet
-from cnet.dropin import (
-    alescontrela,
-    coursera,
-    cs231n,
-    dlfs,
-    fau,
-    holberton,
-    layerwise,
-    mlfs,
-    mlp,
-    mytorch,
-    node,
-    op,
-    stateless,
-    vzhou,
-)
 
 from . import loops
 
@@ -48,12 +33,15 @@ def _accelerated(cls: type) -> Any:
     return cnet.accelerate(type(cls.__name__, cls.__bases__, functions))
 
 
-ours = SimpleNamespace(
-    node=node, layerwise=layerwise, op=op, stateless=stateless, mlp=mlp, cs231n=cs231n, dlfs=dlfs,
-    coursera=coursera, holberton=holberton, fau=fau, mytorch=mytorch, mlfs=mlfs,
-    alescontrela=alescontrela, vzhou=vzhou,
-    accelerated=SimpleNamespace(Conv3x3=_accelerated(loops.vzhou.Conv3x3)),
-)  # fmt: skip
+class _Ours:
+    """The modules of `cnet.dropin`, imported on first use: the other side does not import them."""
+
+    @cached_property
+    def accelerated(self) -> Any:
+        return SimpleNamespace(Conv3x3=_accelerated(loops.vzhou.Conv3x3))
+
+    def __getattr__(self, style: str) -> Any:
+        return import_module(f"cnet.dropin.{style}")
 
 
 def _document(number: int) -> Any:
@@ -214,4 +202,4 @@ class _Originals:
     accelerated = loops.vzhou
 
 
-originals = _Originals()
+ours, originals = _Ours(), _Originals()

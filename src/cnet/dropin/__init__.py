@@ -27,3 +27,12 @@ In all modules, each call reads the current weights, so weights may be updated i
 new arrays, which share no memory with other arrays. Inputs may have any strides, be read-only or
 hold integers; shapes may be lists or arrays, and sizes NumPy integers.
 """
+
+import numpy as np
+
+RETURNED_BYTES = 33_000_000
+"""glibc returns freed arrays to the system, except those that are smaller than the largest one that
+it has returned, up to 32 MB; of these it keeps twice as much. So one array of this size is returned
+here, and those of NumPy reuse memory: fresh pages often cost more time than what is computed."""
+
+np.empty(RETURNED_BYTES, np.uint8)
