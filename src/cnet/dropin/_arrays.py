@@ -30,7 +30,7 @@ def floats(function: str, name: str, x: Any, dtype: Any, ndim: int | None = None
     if ndim is not None:
         has_ndim(function, name, x, ndim)
     y = np.asarray(x, float_dtype(x) if dtype is None else dtype, order="C")
-    return y if y.flags.aligned else y.copy()
+    return y.copy() if y is x and not y.flags.aligned else y
 
 
 def has_ndim(function: str, name: str, x: Array, *ndims: int) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import kernels as strict
-from ..arrays import Array
+from .._check import are_plain
+from ..arrays import INT32, Array
 from . import _install, kernels
 from ._arrays import float_dtype, pair
 from ._channels_first import max_pool_backward
@@ -22,30 +23,29 @@ from ._channels_first import max_pool_backward
 __all__ = ["install", "uninstall"]
 
 
-def _are_floats(*arrays: Any) -> bool:
+def _floats(*arrays: Any) -> tuple[Any, ...] | None:
+    """The arrays with one dtype of floats; None if the original function computes them."""
+    if are_plain(arrays):
+        return arrays
     for x in arrays:
-        if x is None:
-            continue
-        if type(x) is not np.ndarray or x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
-            return False
-    return True
-
-
-def _converted(*arrays: Any) -> list[Any]:
+        if x is not None and (type(x) is not np.ndarray or x.dtype.char not in "fd"):
+            return None
     dtype = float_dtype(*arrays)
-    return [None if x is None else np.asarray(x, dtype) for x in arrays]
+    return tuple([None if x is None else np.asarray(x, dtype) for x in arrays])
 
 
 def _conv2d(original: Callable[..., Any], self: Any, x: Any, W: Any, b: Any) -> Any:
-    if not _are_floats(x, W, b):
+    arrays = _floats(x, W, b)
+    if arrays is None:
         return original(self, x, W, b)
-    x, W, b = _converted(x, W, b)
+    x, W, b = arrays
     return strict.conv2d(x, W, b, self.stride, self.pad)
 
 
 def _deconv2d(original: Callable[..., Any], self: Any, x: Any, W: Any, b: Any) -> Any:
     """The transposed convolution; the size of the result may be any that a convolution gives."""
-    if not _are_floats(x, W, b) or x.ndim != 4:
+    arrays = _floats(x, W, b)
+    if arrays is None or x.ndim != 4:
         return original(self, x, W, b)
     extra = (0, 0)
     if self.outsize is not None:
@@ -57,14 +57,15 @@ def _deconv2d(original: Callable[..., Any], self: Any, x: Any, W: Any, b: Any) -
         extra = outsize[0] - least[0], outsize[1] - least[1]
     if not all(0 <= e < s for e, s in zip(extra, self.stride, strict=True)):
         return original(self, x, W, b)
-    x, W, b = _converted(x, W, b)
+    x, W, b = arrays
     return strict.conv_transpose2d(x, W, b, self.stride, self.pad, extra)
 
 
 def _gradient_of_weights(original: Callable[..., Any], self: Any, x: Any, gy: Any) -> Any:
-    if not _are_floats(x, gy):
+    arrays = _floats(x, gy)
+    if arrays is None:
         return original(self, x, gy)
-    x, gy = _converted(x, gy)
+    x, gy = arrays
     weight = np.empty((gy.shape[1], x.shape[1], *self.kernel_size), x.dtype)
     return strict.conv2d_backward(gy, x, weight, self.stride, self.pad, needs=(False, True, False))[
         1
@@ -74,25 +75,30 @@ def _gradient_of_weights(original: Callable[..., Any], self: Any, x: Any, gy: An
 def _pooling(original: Callable[..., Any], self: Any, x: Any) -> Any:
     """The maximum of each window; padding takes part with 0."""
     self.cnet_positions = None
-    if not _are_floats(x):
+    if _floats(x) is None:
         return original(self, x)
-    window = pair("pooling", "kernel_size", self.kernel_size)
-    stride = pair("pooling", "stride", self.stride)
+    rows, columns = pair("pooling", "kernel_size", self.kernel_size)
+    down, right = pair("pooling", "stride", self.stride)
     ph, pw = pair("pooling", "pad", self.pad, 0)
-    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw))) if ph or pw else x
-    y, positions = strict.max_pool2d(padded, window, stride)
-    inner = slice(ph, ph + x.shape[2]), slice(pw, pw + x.shape[3])
-    self.cnet_positions = positions, padded.shape, (..., *inner) if ph or pw else ()
-    rows, columns = np.divmod(positions, np.int32(padded.shape[3]))
-    rows -= np.arange(y.shape[2], dtype=np.int32)[:, np.newaxis] * np.int32(stride[0])
-    columns -= np.arange(y.shape[3], dtype=np.int32) * np.int32(stride[1])
-    self.indexes = (rows * np.int32(window[1]) + columns).astype(np.intp)
+    cells: Array = x
+    inner: Any = ()
+    if ph or pw:
+        n, c, h, w = x.shape
+        cells = np.zeros((n, c, h + 2 * ph, w + 2 * pw), x.dtype)
+        inner = ..., slice(ph, ph + h), slice(pw, pw + w)
+        cells[inner] = x
+    y, positions = strict.max_pool2d(cells, (rows, columns), (down, right))
+    self.cnet_positions = positions, cells.shape, inner
+    width = cells.shape[3]
+    first = np.arange(y.shape[2], dtype=INT32)[:, np.newaxis] * (down * width)
+    offsets = positions - (first + np.arange(y.shape[3], dtype=INT32) * right)
+    self.indexes = (offsets - offsets // width * (width - columns)).astype(np.intp)
     return y
 
 
 def _pooling_gradient(original: Callable[..., Any], self: Any, gy: Any) -> Any:
     kept = getattr(self.mpool2d, "cnet_positions", None)
-    if kept is None or not _are_floats(gy):
+    if kept is None or _floats(gy) is None:
         return original(self, gy)
     positions, shape, inner = kept
     gx = max_pool_backward("pooling", "gy", gy, self.dtype, positions, shape)
@@ -100,7 +106,7 @@ def _pooling_gradient(original: Callable[..., Any], self: Any, gy: Any) -> Any:
 
 
 def _average_pooling(original: Callable[..., Any], self: Any, x: Any) -> Array:
-    if not _are_floats(x):
+    if _floats(x) is None:
         y: Array = original(self, x)
         return y
     self.input_shape = x.shape
