@@ -53,7 +53,6 @@ const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t fi
 void CNET_FN(nhwc_complete)(window *s) {
     padded *p = &s->image;
     s->taps = s->kh * s->kw * p->c;
-    s->run = max_size(1, s->dw == 1 ? s->kw * p->c : p->c);
     s->is_dense = s->o <= TILE_COLS && s->to_column == s->o && s->to_row == s->ow * s->o;
     p->height = rows_of_image(s, s->oh);
     p->width = (s->ow - 1) * s->sw + s->dw * (s->kw - 1) + 1;
@@ -166,10 +165,12 @@ static __attribute__((noinline)) void store_part(const window *s, const outputs 
 static inline __attribute__((always_inline)) void
 convolve_tile(const window *s, const real *image, const outputs *at, const int runs, const int run,
               ptrdiff_t first, ptrdiff_t cols, const int vectors, real *to) {
-    vec sum[RUNS * RUN][TILE_VECTORS], bias[TILE_VECTORS] = {0};
-    const walk taps = {s->places, s->taps / s->run, 0, s->run, 1};
-    sum_tile(image, at->lanes, s->sw * s->image.c, runs, run, taps, s->weights + first * s->taps,
-             TILE_COLS, vectors, sum);
+    tile_t sum;
+    vec bias[TILE_VECTORS] = {0};
+    const real *rows[TILE_ROWS], *weights = s->weights + first * s->taps;
+    begin_tile(image, at->lanes, runs, run, vectors, rows, sum);
+    for (ptrdiff_t t = 0; t < s->taps; t++, weights += TILE_COLS)
+        add_products(rows, s->places[t], s->sw * s->image.c, runs, run, weights, vectors, sum);
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) {
         if (s->bias)
@@ -271,7 +272,7 @@ static __attribute__((noinline)) void convolve(window s, const packing *filters,
     job.to = (real *)call->workspace;
     s.weights = job.to;
     s.places = (ptrdiff_t *)(call->workspace + weights_bytes(&s));
-    list_runs(&s, s.run, s.places);
+    list_taps(&s, s.places);
     s.images = (char *)s.places + places_bytes(&s);
     const int threads = threads_for(&s, call->threads);
     cnet_parallel(pack_panel, &job, ceil_div(s.o, TILE_COLS), threads);

@@ -22,8 +22,7 @@ typedef struct {
     ptrdiff_t n, kh, kw, sh, sw, dh, dw, oh, ow;
     ptrdiff_t o;                       /* filters */
     ptrdiff_t taps;                    /* of a filter */
-    ptrdiff_t *places;                 /* of runs of taps in a padded image */
-    ptrdiff_t run;                     /* taps of a run */
+    ptrdiff_t *places;                 /* of the taps in a padded image */
     ptrdiff_t rows, blocks;            /* output rows of a block, blocks of an image */
     int in_place;                      /* whether the images are their own padded images */
     ptrdiff_t pitch;                   /* of a row of the padded image */
@@ -35,20 +34,14 @@ typedef struct {
     char *images;                      /* a padded image for each thread */
 } window;
 
-/* Positions in an image: `rows` runs of `columns`. Runs begin in the listed places, or are `row`
- * apart. */
-typedef struct {
-    const ptrdiff_t *places; /* or NULL */
-    ptrdiff_t rows, row, columns, column;
-} walk;
+/* A register tile: sums of rows of an image times vectors. */
+typedef vec tile_t[2 * TILE_ROWS][TILE_VECTORS];
 
-/* Element s of vector v of sum[r * run + k] is the sum over positions of a[lanes[r] + k * step +
- * position] * b[t * b_step + v * LANES + s], where t counts the positions. */
-static inline __attribute__((always_inline)) void
-sum_tile(const real *a, const ptrdiff_t *lanes, const ptrdiff_t step, const int runs, const int run,
-         const walk positions, const real *b, ptrdiff_t b_step, const int vectors,
-         vec sum[][TILE_VECTORS]) {
-    const real *at[TILE_ROWS];
+/* Sets the sums to 0, and `at` to where the rows begin. */
+static inline __attribute__((always_inline)) void begin_tile(const real *a, const ptrdiff_t *lanes,
+                                                             const int runs, const int run,
+                                                             const int vectors, const real **at,
+                                                             tile_t sum) {
 #pragma GCC unroll 16
     for (int r = 0; r < runs; r++)
         at[r] = a + lanes[r];
@@ -57,29 +50,32 @@ sum_tile(const real *a, const ptrdiff_t *lanes, const ptrdiff_t step, const int 
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (vec){0};
-    for (ptrdiff_t i = 0; i < positions.rows; i++) {
-        ptrdiff_t cell = positions.places ? positions.places[i] : i * positions.row;
-        for (ptrdiff_t t = 0; t < positions.columns; t++, cell += positions.column, b += b_step) {
-            vec row[TILE_VECTORS];
-#pragma GCC unroll 8
-            for (int v = 0; v < vectors; v++)
-                row[v] = load(b + v * LANES);
-#pragma GCC unroll 8
-            for (int k = 0; k < run; k++)
-#pragma GCC unroll 16
-                for (int r = 0; r < runs; r++)
-#pragma GCC unroll 8
-                    for (int v = 0; v < vectors; v++)
-                        sum[r * run + k][v] += at[r][cell + k * step] * row[v];
-        }
-    }
 }
 
-/* Lists where runs of `length` taps lie in a padded image. */
-static inline void list_runs(const window *s, ptrdiff_t length, ptrdiff_t *places) {
-    const ptrdiff_t c = s->image.c, row = s->kw * c;
-    for (ptrdiff_t t = 0; t < s->taps; t += length)
-        *places++ = t / row * s->dh * s->pitch + t % row / c * s->dw * c + t % c;
+/* Adds at[r][cell + k * step] * b[v * LANES + s] to element s of vector v of sum[r * run + k]. */
+static inline __attribute__((always_inline)) void
+add_products(const real *const *at, ptrdiff_t cell, const ptrdiff_t step, const int runs,
+             const int run, const real *b, const int vectors, tile_t sum) {
+    vec row[TILE_VECTORS];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++)
+        row[v] = load(b + v * LANES);
+#pragma GCC unroll 8
+    for (int k = 0; k < run; k++)
+#pragma GCC unroll 16
+        for (int r = 0; r < runs; r++)
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++)
+                sum[r * run + k][v] += at[r][cell + k * step] * row[v];
+}
+
+/* Lists where the taps lie in a padded image. */
+static inline void list_taps(const window *s, ptrdiff_t *places) {
+    const ptrdiff_t c = s->image.c;
+    for (ptrdiff_t i = 0; i < s->kh; i++)
+        for (ptrdiff_t j = 0; j < s->kw; j++)
+            for (ptrdiff_t ch = 0; ch < c; ch++)
+                *places++ = i * s->dh * s->pitch + j * s->dw * c + ch;
 }
 
 /* For the places of all taps, and as many as fill a tile. */

@@ -7,24 +7,39 @@ enum {
     PARTS_BYTES = 1 << 22
 };
 
-/* A tile of all taps in `taps`, with as many vectors as hold `cols` columns of grad_output. */
+/* Positions in an image: rows of columns, and how far they are apart. */
+typedef struct {
+    ptrdiff_t rows, row, columns, column;
+} walk;
+
+/* A tile of all taps in `taps` and so many vectors of grad_output. */
+static inline __attribute__((always_inline)) void
+sum_vectors(const real *image, const ptrdiff_t *taps, const walk outputs, const real *grad,
+            ptrdiff_t columns, const int vectors, real *to) {
+    tile_t sum;
+    const real *at[TILE_ROWS];
+    begin_tile(image, taps, TILE_ROWS, 1, vectors, at, sum);
+    for (ptrdiff_t i = 0; i < outputs.rows; i++) {
+        ptrdiff_t cell = i * outputs.row;
+        for (ptrdiff_t t = 0; t < outputs.columns; t++, cell += outputs.column, grad += columns)
+            add_products(at, cell, 0, TILE_ROWS, 1, grad, vectors, sum);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < TILE_ROWS; r++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            store(to + r * TILE_COLS + v * LANES, sum[r][v]);
+}
+
+/* The same with as many vectors as hold `cols` columns of grad_output. */
 static void sum_taps(const real *image, const ptrdiff_t *taps, const walk outputs, const real *grad,
                      ptrdiff_t columns, ptrdiff_t cols, real *to) {
-#define SUM_VECTORS(vectors)                                                                       \
-    do {                                                                                           \
-        vec sum[TILE_ROWS][TILE_VECTORS];                                                          \
-        sum_tile(image, taps, 0, TILE_ROWS, 1, outputs, grad, columns, vectors, sum);              \
-        _Pragma("GCC unroll 8") for (int r = 0; r < TILE_ROWS; r++)                                \
-            _Pragma("GCC unroll 8") for (int v = 0; v < vectors; v++)                              \
-                store(to + r * TILE_COLS + v * LANES, sum[r][v]);                                  \
-    } while (0)
     if (cols <= LANES)
-        SUM_VECTORS(1);
+        sum_vectors(image, taps, outputs, grad, columns, 1, to);
     else if (cols <= 2 * LANES || TILE_VECTORS == 2)
-        SUM_VECTORS(2);
+        sum_vectors(image, taps, outputs, grad, columns, 2, to);
     else
-        SUM_VECTORS(TILE_VECTORS);
-#undef SUM_VECTORS
+        sum_vectors(image, taps, outputs, grad, columns, TILE_VECTORS, to);
 }
 
 typedef struct {
@@ -82,7 +97,7 @@ static void dw_part(const void *argument, ptrdiff_t part, int slot) {
         const ptrdiff_t rows = min_size(s->rows, s->oh - first);
         const real *image = CNET_FN(nhwc_padded_rows)(s, n, first, rows, slot);
         const real *grad = grad_rows(job, (n * s->oh + first) * s->ow, rows * s->ow, slot);
-        const walk outputs = {NULL, rows, s->sh * s->pitch, s->ow, s->sw * s->image.c};
+        const walk outputs = {rows, s->sh * s->pitch, s->ow, s->sw * s->image.c};
         for (ptrdiff_t tap = 0; tap < s->taps; tap += TILE_ROWS) {
             for (ptrdiff_t j = 0; j < s->o; j += TILE_COLS) {
                 _Alignas(CNET_ALIGNMENT) real tile[TILE_ROWS * TILE_COLS];
@@ -123,7 +138,7 @@ void CNET_FN(nhwc_dw)(const cnet_conv2d_nhwc_backward_arguments *a, const cnet_c
     job.dw = a->dw;
     job.parts = (real *)call->workspace;
     s->places = (ptrdiff_t *)(call->workspace + parts_bytes(&job));
-    list_runs(s, 1, s->places);
+    list_taps(s, s->places);
     for (ptrdiff_t t = s->taps; t % TILE_ROWS; t++)
         s->places[t] = s->places[t - 1];
     s->images = (char *)s->places + places_bytes(s);
