@@ -270,9 +270,10 @@ def _gradients(
 ) -> tuple[Array | None, Array | None, Array | None]:
     """`conv2d_backward` of arrays from `same_floats`, by one plan."""
     is_last, of_x, of_weight, of_y, g, _ = plan
-    grad, x, weight = arrays
-    same_ndim(f, "grad_output", grad, of_y.axes)
-    grad, x, weight = of_y.to_kernels(grad), of_x.to_kernels(x), of_weight.to_kernels(weight)
+    same_ndim(f, "grad_output", arrays[0], of_y.axes)
+    grad = of_y.to_kernels(arrays[0])
+    x = of_x.to_kernels(arrays[1]) if needs[1] else None
+    weight = of_weight.to_kernels(arrays[2]) if needs[0] else None
     if is_last:
         n, o, *size = g.y_shape
         _check.same_shape(f, "grad_output", grad.shape, "(n, oh, ow, o)", (n, *size, o))

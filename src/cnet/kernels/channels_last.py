@@ -355,10 +355,13 @@ def conv(x: Array, weight: Array, bias: Array | None, g: geometry.Conv) -> Array
 
 
 def conv_backward(
-    grad_output: Array, x: Array, weight: Array, g: geometry.Conv, needs: tuple[bool, bool, bool]
-) -> tuple[Array | None, Array | None, Array | None]:
-    shapes = _channels_last(g.x_shape), weight.shape, (g.o,)
-    dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
+    grad_output: Array, x: Array | None, weight: Array | None, g: geometry.Conv,
+    needs: tuple[bool, bool, bool],
+) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
+    """`conv2d_nhwc_backward`; without dw, no `x`, and without dx, no `weight`."""
+    o, c, kh, kw = g.weight_shape
+    shapes = _channels_last(g.x_shape), (kh, kw, c, o), (o,)
+    dx, dw, db = _memory.empty_needed(shapes, needs, grad_output.dtype)
     call("conv2d_nhwc_backward", grad_output, x, weight, dx, dw, db, g.sizes2d)
     return dx, dw, db
 

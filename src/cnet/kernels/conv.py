@@ -164,13 +164,13 @@ def conv(
 
 
 def conv_backward(
-    f: str, grad_output: Array, x: Array, weight: Array, sizes: geometry.Conv,
+    f: str, grad_output: Array, x: Array | None, weight: Array | None, sizes: geometry.Conv,
     needs: tuple[bool, bool, bool], algorithm: str,
 ) -> tuple[Array | None, Array | None, Array | None]:  # fmt: skip
-    """`conv2d_backward` for checked arrays."""
+    """`conv2d_backward` for checked arrays; without dw, no `x`, and without dx, no `weight`."""
     passes = [direction for direction, need in ((DX, needs[0]), (DW, needs[1])) if need]
-    number = algorithm_number(f, algorithm, sizes, passes, x)
+    number = algorithm_number(f, algorithm, sizes, passes, grad_output)
     shapes = sizes.x_shape, sizes.weight_shape, (sizes.o,)
-    dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
+    dx, dw, db = _memory.empty_needed(shapes, needs, grad_output.dtype)
     call("conv2d_backward", grad_output, x, weight, dx, dw, db, sizes.sizes2d, number)
     return dx, dw, db

@@ -26,7 +26,7 @@ def conv2d_nhwc(x: Array, weight: Array, bias: Array | None, y: Array, g: Conv2d
 
 
 def conv2d_nhwc_backward(
-    grad_output: Array, x: Array, weight: Array, dx: Array | None, dw: Array | None,
+    grad_output: Array, x: Array | None, weight: Array | None, dx: Array | None, dw: Array | None,
     db: Array | None, g: Conv2d,
 ) -> None:  # fmt: skip
     """dx[n, h, w, c], dw[i, j, c, o] and db[o] of conv2d_backward."""
@@ -34,8 +34,8 @@ def conv2d_nhwc_backward(
     images = None if dx is None else np.empty((g.n, g.c, g.h, g.w), dtype)
     filters = None if dw is None else np.empty((g.o, g.c, g.kh, g.kw), dtype)
     conv.conv2d_backward(
-        np.ascontiguousarray(_first(grad_output)), _first(x), weight.transpose(3, 2, 0, 1), images,
-        filters, db, g, 0,
+        np.ascontiguousarray(_first(grad_output)), None if x is None else _first(x),
+        None if weight is None else weight.transpose(3, 2, 0, 1), images, filters, db, g, 0,
     )  # fmt: skip
     if dx is not None and images is not None:
         dx[...] = images.transpose(0, 2, 3, 1)

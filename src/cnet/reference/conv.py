@@ -30,7 +30,7 @@ def conv2d(
 
 
 def conv2d_backward(
-    grad_output: Array, x: Array, weight: Array, dx: Array | None, dw: Array | None,
+    grad_output: Array, x: Array | None, weight: Array | None, dx: Array | None, dw: Array | None,
     db: Array | None, g: Conv2d, algorithm: int,
 ) -> None:  # fmt: skip
     """The adjoints of conv2d in x, weight and bias, applied to grad_output.
@@ -39,13 +39,13 @@ def conv2d_backward(
     grad_output @ x_paddedᵀ summed over the batch. db is the sum of grad_output over n, y and x.
     """
     grad = grad_output.reshape(g.n, g.g, g.o // g.g, g.oh * g.ow)
-    if dx is not None:
+    if dx is not None and weight is not None:
         weight = _by_position(weight, g)
         padded, images = zeros(g, grad.dtype)
         for i, j, cells in positions(padded, g):
             cells += (weight[i, j].swapaxes(1, 2) @ grad).reshape(cells.shape)
         dx[...] = images
-    if dw is not None:
+    if dw is not None and x is not None:
         by_group = dw.reshape(g.g, g.o // g.g, g.c // g.g, g.kh, g.kw)
         for i, j, cells in positions(np.pad(x, padding(g)), g):
             cells = cells.reshape(g.n, g.g, g.c // g.g, g.oh * g.ow)
