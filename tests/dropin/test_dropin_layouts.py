@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from cnet import geometry
 from cnet import kernels as strict
 from cnet.dropin import kernels
+from cnet.dropin._convolution import is_faster
 from cnet.dropin._layouts import images
 
 RNG = np.random.default_rng(0)
@@ -238,3 +240,27 @@ def test_views_are_read_as_they_are():
 def test_errors(arguments, error, message):
     with pytest.raises(error, match=message):
         kernels.conv2d(X, W, **arguments)
+
+
+@pytest.mark.parametrize(("channels", "is_last"), [(16, True), (512, False)])
+def test_gradients_of_many_weights_are_computed_with_channels_first(channels, is_last):
+    g = geometry.conv("conv2d", (8, channels, 7, 7), (channels, channels, 1, 1))
+    assert is_faster(g, "dw", np.dtype(np.float32)) is is_last
+
+
+@pytest.mark.parametrize(
+    "needs", [(True, False, False), (False, True, False), (False, False, True)]
+)
+@pytest.mark.parametrize("shape", [(2, 9, 9, 4), (2, 9, 9, 64)])
+def test_single_gradients_equal_those_of_all(shape, needs):
+    """Also if other kernels compute them: each gets only the arrays that it needs."""
+    x, w = RNG.normal(size=shape), RNG.normal(size=(3, 3, shape[3], shape[3]))
+    grad = RNG.normal(size=shape)
+    options = {"padding": 1, "layout": "nhwc"}
+    everything = kernels.conv2d_backward(grad, x, w, **options)
+    some = kernels.conv2d_backward(grad, x, w, needs=needs, **options)
+    for one, expected, need in zip(some, everything, needs, strict=True):
+        if need:
+            np.testing.assert_allclose(one, expected, rtol=1e-10, atol=1e-10)
+        else:
+            assert one is None

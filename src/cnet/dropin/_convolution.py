@@ -16,24 +16,27 @@ from ._layouts import CHANNELS_LAST, FILTERS_LAST, Layout, filters, images, text
 VECTOR_BYTES, TILE_ROWS = 32, 6
 """The tiles of the kernels for channels last: vectors of columns, and rows."""
 
-DIRECT, WINOGRAD, MOVED, CALL = 1.2, 0.45, 25, 60_000
+BLOCKS = 16
+"""The least number of blocks of images whose weight gradients are added."""
+
+DIRECT, WINOGRAD, MOVED, ADDED, CALL = 1.2, 0.45, 25, 7, 60_000
 """Times in units of a product in the kernels for channels first: of a product in those for channels
-last, of one that Winograd's algorithm saves in part, of transposing an element, and of the calls
-that transpose. Measured with AVX2, where the choices that follow take 1.3 % more time than the best
-ones, on average."""
+last, of one that Winograd's algorithm saves in part, of transposing an element, of adding an
+element of the weight gradient of a block, and of the calls that transpose. Measured with AVX2,
+where the choices that follow take 0.8 % more time than the best ones, on average."""
 
 
 def is_faster(g: geometry.Conv, result: str, dtype: Any) -> bool:
     """Whether the kernels for channels last compute a result faster than those for channels first.
 
     `result` is "y", "dx" or "dw". Both compute the products of the convolution. Those for channels
-    last also compute what fills up their tiles. The others transpose three arrays; images with one
-    channel or filter are the same in both layouts.
+    last also compute what fills up their tiles, and add weight gradients of blocks of images. The
+    others transpose three arrays; images with one channel or filter are the same in both layouts.
     """
     kernel = tuple([axis.kernel for axis in g.axes])
     taps, outputs, cells = prod(kernel), g.n * prod(g.output), g.n * prod(a.size for a in g.axes)
     products = outputs * taps * g.c * g.o
-    lanes = VECTOR_BYTES // dtype.itemsize
+    lanes, added = VECTOR_BYTES // dtype.itemsize, 0
     if result == "y":
         computed = outputs * taps * g.c * _filled(g.o, lanes)
     elif result == "dx":
@@ -41,11 +44,12 @@ def is_faster(g: geometry.Conv, result: str, dtype: Any) -> bool:
         computed = cells * taps * g.o * _filled(g.c, lanes) // strides
     else:
         computed = outputs * _filled(taps * g.c, TILE_ROWS) * _filled(g.o, lanes)
+        added = max(g.n, BLOCKS) * taps * g.c * g.o
     is_plain = all(axis.stride == axis.dilation == 1 for axis in g.axes)
     has_winograd = is_plain and kernel in ((3, 3), (5, 5)) and min(g.c, g.o) >= 16
     moved = cells * g.c * (g.c > 1) + outputs * g.o * (g.o > 1) + 2 * taps * g.c * g.o
     others = products * (WINOGRAD if has_winograd else 1) + moved * MOVED + CALL
-    return computed * DIRECT < others
+    return computed * DIRECT + added * ADDED < others
 
 
 def _filled(count: int, size: int) -> int:
