@@ -124,28 +124,43 @@ void CNET_FN(max_pool2d_nhwc)(const cnet_call *call) {
     cnet_parallel(max_rows, &job, ceil_div(a->g.n * a->g.oh, rows_per_chunk(&a->g)), call->threads);
 }
 
+/* The gradient of an image; returns how many positions are invalid. The number of channels is a
+ * constant for images in color. */
+static inline __attribute__((always_inline)) ptrdiff_t scatter_image(const real *grad_output,
+                                                                     const int32_t *at,
+                                                                     ptrdiff_t outputs,
+                                                                     size_t cells, const size_t c,
+                                                                     real *dx) {
+    ptrdiff_t invalid = 0;
+    for (ptrdiff_t t = 0; t < outputs; t++, grad_output += c, at += c) {
+        for (size_t ch = 0; ch < c; ch++) {
+            const size_t position = (size_t)at[ch]; /* huge if it is negative */
+            if (position < cells)
+                dx[position * c + ch] += grad_output[ch];
+            else
+                invalid += at[ch] != -1;
+        }
+    }
+    return invalid;
+}
+
 static void scatter_images(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const cnet_window2d g = *job->g;
     const range images = part_of(chunk, images_per_chunk(&g), g.n);
-    const ptrdiff_t cells = g.h * g.w, outputs = g.oh * g.ow;
+    const ptrdiff_t outputs = g.oh * g.ow;
+    const size_t cells = (size_t)(g.h * g.w), c = (size_t)g.c;
     ptrdiff_t invalid = 0;
-    memset(job->to + images.begin * cells * g.c, 0,
-           (size_t)((images.end - images.begin) * cells * g.c) * sizeof(real));
+    memset(job->to + images.begin * g.h * g.w * g.c, 0,
+           (size_t)(images.end - images.begin) * cells * c * sizeof(real));
     for (ptrdiff_t image = images.begin; image < images.end; image++) {
-        const real *grad_output = job->from + image * outputs * g.c;
-        const int32_t *at = job->given + image * outputs * g.c;
-        real *dx = job->to + image * cells * g.c;
-        for (ptrdiff_t t = 0; t < outputs; t++, grad_output += g.c, at += g.c) {
-            for (ptrdiff_t ch = 0; ch < g.c; ch++) {
-                const size_t position = (size_t)at[ch]; /* huge if it is negative */
-                if (position < (size_t)cells)
-                    dx[position * (size_t)g.c + (size_t)ch] += grad_output[ch];
-                else
-                    invalid += at[ch] != -1;
-            }
-        }
+        const ptrdiff_t first = image * outputs * g.c;
+        const real *grad_output = job->from + first;
+        const int32_t *at = job->given + first;
+        real *dx = job->to + image * g.h * g.w * g.c;
+        invalid += c == 3 ? scatter_image(grad_output, at, outputs, cells, 3, dx)
+                          : scatter_image(grad_output, at, outputs, cells, c, dx);
     }
     if (invalid)
         atomic_fetch_add(job->invalid, invalid);
