@@ -53,8 +53,9 @@ static inline int rounded_up(int threads) {
     return power;
 }
 
-static inline void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, int threads) {
-    const int tall = m > n && n <= CHUNK_PANELS * TILE_COLS;
+static inline void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, int threads,
+                              int a_in_place) {
+    const int tall = !a_in_place && m > n && n <= CHUNK_PANELS * TILE_COLS;
     s->rows = min_size(round_up(m, TILE_ROWS), (tall ? CHUNK_TILES : SLAB_TILES) * TILE_ROWS);
     s->cols = min_size(round_up(n, TILE_COLS), CHUNK_PANELS * TILE_COLS);
     const ptrdiff_t wanted = threads > 1 ? CHUNKS_EACH * rounded_up(threads) : 1;
@@ -89,7 +90,8 @@ static inline plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
     };
 }
 
-static inline plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int threads) {
+static inline plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int threads,
+                           int a_in_place) {
     plan s = whole(batch, m, n, k);
     const ptrdiff_t parts = parts_of(batch, m, n, k);
     if (parts > 1) {
@@ -98,7 +100,7 @@ static inline plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t 
         s.parts = ceil_div(k, s.part_depth);
         return s;
     }
-    cut_result(&s, batch, m, n, threads);
+    cut_result(&s, batch, m, n, threads, a_in_place);
     s.a_lanes = s.cols < n ? round_up(s.slab_rows, TILE_ROWS) : 0;
     s.b_lanes = s.rows < s.slab_rows ? round_up(n, TILE_COLS) : 0;
     const ptrdiff_t lanes = s.a_lanes + s.b_lanes;
