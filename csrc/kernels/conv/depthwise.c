@@ -17,58 +17,67 @@ typedef struct {
     ptrdiff_t to_pitch, ahead; /* cells that far ahead are prefetched */
 } outputs_t;
 
-/* Two vectors of columns, or one, for a dense k x k filter. Each row of cells is loaded once, for
- * all rows of outputs that use it; their sums move by one place with every stride. Prefetches the
- * cells `ahead` of those of the image and of the outputs. */
+/* Two vectors of columns for a dense k x k filter, from `column` on, or earlier so that they end
+ * with the last column. Each row of cells is loaded once, for all rows of outputs that use it;
+ * their sums move by one place with every stride. Prefetches the cells `ahead` of those of the
+ * image and of the outputs. */
 INLINE void sweep(const outputs_t *out, const image_t *image, const vec *weights, ptrdiff_t column,
-                  const int k, const int stride, const int vectors) {
-    const int places = (k - 1) / stride + 1;
-    ptrdiff_t columns[2];
+                  const int k, const int stride) {
+    const int places = (k - 1) / stride + 1, half = k / 2;
+    const ptrdiff_t left = max_size(min_size(column, out->columns - 2 * LANES), 0);
+    const ptrdiff_t between = min_size(LANES, out->columns - LANES - left);
+    /* Only taps left of the middle can leave the image on the left, which the second vector does
+     * not reach, and only those right of it can leave it on the right. */
     ivec counted[2][LARGEST_SQUARE];
-    vec sums[LARGEST_SQUARE][2];
-    for (int v = 0; v < vectors; v++) {
-        columns[v] = vector_at(column + v * LANES, out->columns);
+    for (int v = 0; v < 2; v++)
         for (int j = 0; j < k; j++) {
-            const range in =
-                inside(columns[v] * stride + j - image->pw, stride, image->width, LANES);
-            counted[v][j] = strided_lanes_in(in, stride);
+            const ptrdiff_t first = (left + v * between) * stride + j - image->pw;
+            counted[v][j] = strided_lanes_in(inside(first, stride, image->width, LANES), stride);
         }
-    }
+    const vec bias = broadcast(out->bias);
+    const ptrdiff_t pitch = image->pitch, ahead = image->ahead;
+    const ptrdiff_t rows = out->rows, to_pitch = out->to_pitch, to_ahead = out->ahead;
+    const size_t inner_rows = (size_t)max_size(image->height - 2, 0);
+    ptrdiff_t y = -image->ph;
+    const real *inner = image->plane + (y * pitch + left * stride - image->pw);
+    real *to = out->to + (left - (places - 1) * to_pitch);
+    vec sums[LARGEST_SQUARE][2];
 #pragma GCC unroll 5
     for (int i = 0; i < places; i++)
-        sums[i][0] = sums[i][1] = broadcast(out->bias);
-    for (ptrdiff_t row = 0; row < out->rows + places - 1; row++) {
+        sums[i][0] = sums[i][1] = bias;
+    for (ptrdiff_t row = 1 - places; row < rows; row++, to += to_pitch) {
 #pragma GCC unroll 2
-        for (int phase = 0; phase < stride; phase++) {
-            const real *from = padded_row(image, row * stride + phase);
+        for (int phase = 0; phase < stride; phase++, y++, inner += pitch) {
+            const real *from =
+                (size_t)(y - 1) < inner_rows ? inner : edge_row(image, y) + left * stride;
 #pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++) {
+            for (int v = 0; v < 2; v++)
                 if (v * stride * VECTOR_BYTES % CNET_ALIGNMENT == 0)
-                    __builtin_prefetch(from + (stride * columns[v] + image->ahead), 0, 2);
+                    __builtin_prefetch(from + (v * stride * LANES + ahead), 0, 2);
+#pragma GCC unroll 2
+            for (int v = 0; v < 2; v++, from += stride * between) {
 #pragma GCC unroll 5
                 for (int j = 0; j < k; j++) {
-                    const vec any = strided_cells(from + stride * columns[v], j, stride);
-                    const vec cells = (vec)((ivec)any & counted[v][j]);
+                    vec cells = strided_cells(from, j, stride);
+                    if (v == 0 ? j < half : j > half)
+                        cells = (vec)((ivec)cells & counted[v][j]);
 #pragma GCC unroll 5
                     for (int i = phase; i < k; i += stride)
                         sums[i / stride][v] += weights[i * k + j] * cells;
                 }
             }
         }
+        __builtin_prefetch(to + to_ahead, 1, 2);
+        if (row >= 0) {
+            store(to, strided_order(sums[places - 1][0], stride));
+            store(to + between, strided_order(sums[places - 1][1], stride));
+        }
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) {
-            const ptrdiff_t at = (row - places + 1) * out->to_pitch + columns[v];
-            if (v * VECTOR_BYTES % CNET_ALIGNMENT == 0)
-                __builtin_prefetch(out->to + (at + out->ahead), 1, 2);
-            const vec sum = strided_order(sums[places - 1][v], stride);
-            if (row >= places - 1 && vectors == 2)
-                store(out->to + at, sum);
-            else if (row >= places - 1)
-                store_run(out->to + at, sum, out->columns);
+        for (int v = 0; v < 2; v++) {
 #pragma GCC unroll 5
             for (int i = places - 1; i > 0; i--)
                 sums[i][v] = sums[i - 1][v];
-            sums[0][v] = broadcast(out->bias);
+            sums[0][v] = bias;
         }
     }
 }
@@ -79,11 +88,8 @@ INLINE void sum_square(const outputs_t *out, const image_t *image, const real *f
 #pragma GCC unroll 25
     for (int t = 0; t < k * k; t++)
         weights[t] = broadcast(filter[t]);
-    ptrdiff_t column = 0;
-    for (; column + LANES < out->columns; column += 2 * LANES)
-        sweep(out, image, weights, column, k, stride, 2);
-    if (column < out->columns)
-        sweep(out, image, weights, column, k, stride, 1);
+    for (ptrdiff_t column = 0; column < out->columns; column += 2 * LANES)
+        sweep(out, image, weights, column, k, stride);
 }
 
 /* A filter of 3 x 3 or 5 x 5, and strides of 1 or 2. */
@@ -145,8 +151,8 @@ void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, 
         .pitch = pitch,
         .height = rows + k - 1,
         .width = columns + k - 1,
-        .behind = (rows + k) * pitch,
-        .reach = columns + k - 1,
+        .first = from,
+        .last = from + (rows + k - 2) * pitch,
     };
     if (k > 0 && columns >= LANES)
         sum_image(&out, &image, taps->weights, k, 1);
@@ -157,24 +163,12 @@ void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, 
 /* Sweeps bands of rows, so that neighbouring vectors find their cells in the cache. */
 void CNET_FN(sweep_plane)(const cnet_conv2d *g, const real *x, ptrdiff_t plane, const real *filter,
                           real bias, real *memory, real *to, ptrdiff_t next) {
-    const ptrdiff_t pixels = g->h * g->w, planes = g->n * g->c;
     const ptrdiff_t fitting = SWEPT_BYTES / (g->sh * g->w * (ptrdiff_t)sizeof(real));
     const ptrdiff_t band = min_size(g->oh, max_size(fitting, LEAST_ROWS));
+    image_t image = image_of(g, x, plane, memory);
+    image.ahead = next * g->h * g->w;
     for (ptrdiff_t top = 0; top < g->oh; top += band) {
-        const image_t image = {
-            .plane = x + plane * pixels,
-            .pitch = g->w,
-            .height = g->h,
-            .width = g->w,
-            .ph = g->ph - top * g->sh,
-            .pw = g->pw,
-            .before = plane * pixels,
-            .behind = (planes - plane) * pixels,
-            .reach = cells_read(g),
-            .ahead = next * pixels,
-            .zeros = memory,
-            .copy = memory + padded_row_bytes(g) / sizeof(real),
-        };
+        image.ph = g->ph - top * g->sh;
         const outputs_t out = {
             .bias = bias,
             .rows = min_size(band, g->oh - top),

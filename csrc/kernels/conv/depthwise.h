@@ -106,17 +106,14 @@ static inline void stage_band(const cnet_conv2d *g, const stage *s, const real *
     }
 }
 
-/* A plane with its padding. Vectors extend over the ends of its rows; cells there count as 0. Where
- * a vector would leave the array, the row is copied to `copy`. */
+/* A plane with its padding. Vectors extend over the ends of its rows; cells there count as 0. */
 typedef struct {
     const real *plane;
     ptrdiff_t pitch, height, width;
     ptrdiff_t ph, pw;
-    ptrdiff_t before, behind; /* cells of the array before plane[0], and from plane[0] on */
-    ptrdiff_t reach;          /* cells of a padded row that vectors read */
     ptrdiff_t ahead;          /* cells that far ahead are prefetched */
-    const real *zeros;        /* a padded row */
-    real *copy;               /* memory for another padded row */
+    const real *first, *last; /* its first and last padded row, or copies of them */
+    const real *zeros;        /* a padded row outside of the image */
 } image_t;
 
 /* The number of cells of a padded row that vectors read. */
@@ -134,15 +131,14 @@ static __attribute__((noinline, unused)) void copy_row(const real *from, ptrdiff
     copy_run(to, from, count);
 }
 
-/* Row y of the padded image. */
+/* Row y of the image with its padding; edge_row for the first and last row and those outside. */
+static __attribute__((noinline, unused)) const real *edge_row(const image_t *image, ptrdiff_t y) {
+    return y == 0 ? image->first : y == image->height - 1 ? image->last : image->zeros;
+}
+
 INLINE const real *padded_row(const image_t *image, ptrdiff_t y) {
-    const ptrdiff_t row = y - image->ph, begin = row * image->pitch - image->pw;
-    if (row < 0 || row >= image->height)
-        return image->zeros;
-    if (begin + image->before >= 0 && begin + image->reach <= image->behind)
-        return image->plane + begin;
-    copy_row(image->plane + row * image->pitch, image->width, image->copy + image->pw);
-    return image->copy;
+    return 0 < y && y < image->height - 1 ? image->plane + (y * image->pitch - image->pw)
+                                          : edge_row(image, y);
 }
 
 /* from[j + t * stride] for all lanes t; with a stride of 2, in the order of quick_evens. */
@@ -183,12 +179,40 @@ void CNET_FN(sum_taps)(const tap_list *taps, const real *from, ptrdiff_t pitch, 
 void CNET_FN(sum_pairs)(const tap_list taps[2], const real *from, ptrdiff_t pitch, ptrdiff_t rows,
                         ptrdiff_t width, real *to, ptrdiff_t to_pitch, ptrdiff_t ahead);
 
-/* Whether sweep_plane computes a convolution, and the bytes of its memory, which must be 0. */
+/* Whether sweep_plane computes a convolution: two vectors reach at most half a filter over the ends
+ * of a row, each over one of them. And the bytes of its memory, which must be 0. */
 static inline int can_be_swept(const cnet_conv2d *g) {
+    const ptrdiff_t half = g->kw / 2, last = (g->ow - 1) * g->sw + g->kw - 1 - g->pw;
     return (g->kh == 3 || g->kh == 5) && g->kw == g->kh && g->dh == 1 && g->dw == 1 && g->sh <= 2 &&
-           g->sw == g->sh;
+           g->sw == g->sh && g->pw <= half && last - g->w < half && g->ow >= LANES + half;
 }
-static inline size_t sweep_bytes(const cnet_conv2d *g) { return 2 * padded_row_bytes(g); }
+static inline size_t sweep_bytes(const cnet_conv2d *g) { return 3 * padded_row_bytes(g); }
+
+/* Plane number `plane` of x. Where vectors would leave the array, its first or last row is copied
+ * to the memory of a sweep. */
+static inline image_t image_of(const cnet_conv2d *g, const real *x, ptrdiff_t plane, real *memory) {
+    const ptrdiff_t last = (g->h - 1) * g->w, row = (ptrdiff_t)(padded_row_bytes(g) / sizeof(real));
+    image_t image = {
+        .plane = x + plane * g->h * g->w,
+        .pitch = g->w,
+        .height = g->h,
+        .width = g->w,
+        .ph = g->ph,
+        .pw = g->pw,
+        .zeros = memory,
+    };
+    image.first = image.plane - g->pw;
+    image.last = image.first + last;
+    if (plane == 0 || (g->h == 1 && plane == g->n * g->c - 1)) {
+        copy_row(image.plane, g->w, memory + row + g->pw);
+        image.first = memory + row;
+    }
+    if (plane == g->n * g->c - 1) {
+        copy_row(image.plane + last, g->w, memory + 2 * row + g->pw);
+        image.last = memory + 2 * row;
+    }
+    return image;
+}
 
 /* to = bias + the convolution of plane number `plane` of x, which is read in place, with one
  * filter; overwrites. Prefetches the planes of x and of `to` that are `next` planes ahead. */

@@ -145,7 +145,7 @@ static void add_dw_in_place(const image_t *image, const real *grad_output, ptrdi
                     __builtin_prefetch(ahead + y * STRIDE * image->width + t, 0, 2);
 #pragma GCC unroll 3
             for (int i = 0; i < K; i++) {
-                const real *from = padded_row(image, y * STRIDE + i) + x * STRIDE;
+                const real *from = padded_row(image, y * STRIDE + i - image->ph) + x * STRIDE;
 #pragma GCC unroll 3
                 for (int j = 0; j < K; j++) {
                     const vec cells = strided_cells(from, j, STRIDE);
@@ -164,19 +164,7 @@ static void add_plane_in_place(const job_t *job, const scratch *s, ptrdiff_t n, 
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t plane = n * g->c + c, pixels = g->h * g->w;
     const ptrdiff_t next = min_size(n + 1, g->n - 1) * g->c + c;
-    image_t image = {
-        .plane = job->arrays.x + plane * pixels,
-        .pitch = g->w,
-        .height = g->h,
-        .width = g->w,
-        .ph = g->ph,
-        .pw = g->pw,
-        .before = plane * pixels,
-        .behind = (g->n * g->c - plane) * pixels,
-        .reach = cells_read(g),
-        .zeros = s->band,
-        .copy = s->band + padded_row_bytes(g) / sizeof(real),
-    };
+    image_t image = image_of(g, job->arrays.x, plane, s->band);
     for (ptrdiff_t top = 0; top < g->oh; top += job->band.rows) {
         image.ph = g->ph - top * g->sh;
         add_dw_in_place(&image, job->arrays.grad_output + (plane * g->oh + top) * g->ow,
@@ -337,9 +325,9 @@ static void compute_plane_of_dx(const job_t *job, const scratch *s, ptrdiff_t n,
 
 /* ---- All of them ----------------------------------------------------------------------- */
 
-/* Bytes of a staged band of x, or of two rows where it is read in place. */
+/* Bytes of a staged band of x, or of some rows where it is read in place. */
 static size_t x_bytes(const job_t *job) {
-    return job->is_in_place ? 2 * padded_row_bytes(&job->g) : band_bytes(&job->band, 1);
+    return job->is_in_place ? sweep_bytes(&job->g) : band_bytes(&job->band, 1);
 }
 
 static size_t gradient_bytes(const job_t *job) {
@@ -377,15 +365,14 @@ static size_t lay_out(job_t *job, char *memory) {
 }
 
 static int can_be_read_in_place(const cnet_conv2d *g) {
-    return g->o == g->c && g->kh == 3 && g->kw == 3 && g->sh == 2 && g->sw == 2 && g->dh == 1 &&
-           g->dw == 1;
+    return g->o == g->c && g->kh == 3 && g->sh == 2 && can_be_swept(g);
 }
 
 /* Whether grad_output is read in place. Large planes are staged instead, because staging prefetches
  * the next plane meanwhile. */
-static int sweeps_gradient_of(const cnet_conv2d *g) {
-    return g->o == g->c && g->sh == 1 && g->sw == 1 && can_be_swept(g) &&
-           g->oh * g->ow * (ptrdiff_t)sizeof(real) <= SWEPT_BYTES;
+static int sweeps_gradient_of(const cnet_conv2d *g, const cnet_conv2d *gradient) {
+    return g->o == g->c && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 &&
+           can_be_swept(gradient) && g->oh * g->ow * (ptrdiff_t)sizeof(real) <= SWEPT_BYTES;
 }
 
 static job_t make_job(const cnet_conv2d *g) {
@@ -402,7 +389,7 @@ static job_t make_job(const cnet_conv2d *g) {
         .gradient_band = band_of(&gradient, g->o / g->c),
         .gradient = gradient,
         .is_in_place = can_be_read_in_place(g),
-        .sweeps_gradient = sweeps_gradient_of(g),
+        .sweeps_gradient = sweeps_gradient_of(g, &gradient),
         .padded_taps = round_up(g->kh * g->kw, LISTED_TAPS),
         .pitch = round_up(gradient.ow, LANES),
     };

@@ -181,7 +181,7 @@ static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const r
             multiply_columns(job->g.c, TILE_ROWS, v + (t * job->v_plane + row * job->v_row),
                              job->v_row, 1, u + t * job->u_plane, TILE_COLS, outputs,
                              next_part(job, tiles, t, row, v, u),
-                             m + (t * job->m_plane + row * TILE_COLS), TILE_COLS);
+                             (target){m + (t * job->m_plane + row * TILE_COLS), TILE_COLS, 0});
     transform_outputs(job, block, panel, m);
 }
 

@@ -152,15 +152,12 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         const real *v = job->v.x + (t * job->v.plane + slice * job->v.panel);
         const real *z = job->z.x + (t * job->z.plane + panel * job->z.panel);
         for (ptrdiff_t row = 0; row < channels; row += TILE_ROWS) {
-            _Alignas(CNET_ALIGNMENT) real more[TILE_ROWS * TILE_COLS];
-            const int is_first = job->first == job->begin;
-            real *to = sums + (t * SUMS_PLANE + row * TILE_COLS);
+            const target to = {sums + (t * SUMS_PLANE + row * TILE_COLS), TILE_COLS,
+                               job->first > job->begin};
             const fetch next = {v + (job->v.plane + job->count * row), LINE_CELLS,
                                 job->count * TILE_ROWS / LINE_CELLS};
             multiply_columns(job->count, TILE_ROWS, v + row, 1, SLICE, z, TILE_COLS, cols, next,
-                             is_first ? to : more, TILE_COLS);
-            if (!is_first)
-                add_cells(job, panel, to, TILE_ROWS, more);
+                             to);
         }
     }
     if (job->parts > 1 || job->first + job->count < job->t.count)

@@ -1,6 +1,7 @@
 /* The matrix product. */
 #include "gemm/dots.h"
 #include "gemm/product.h"
+#include "lanes.h"
 
 typedef struct {
     product base;
@@ -49,15 +50,20 @@ static strided find_c(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j) {
 static void store_strip(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
                         ptrdiff_t cols, const real *strip, int first, int last) {
     const job_t *job = (const job_t *)q;
+    const real *bias = first && job->bias ? job->bias + j : NULL;
+    const int relu = last && job->relu;
     for (ptrdiff_t r = 0; r < rows; r++, strip += STRIP_COLS) {
         real *y = job->y + ((b * job->g.m + i + r) * job->g.n + j);
-        put_row(y, strip, cols, first);
-        if (first && job->bias)
-            for (ptrdiff_t s = 0; s < cols; s++)
-                y[s] += job->bias[j + s];
-        if (last && job->relu)
-            for (ptrdiff_t s = 0; s < cols; s++)
-                y[s] = y[s] <= 0 ? 0 : y[s];
+        for (ptrdiff_t s = 0; s < cols; s += LANES) {
+            vec sum = load(strip + s);
+            if (!first)
+                sum = load_run(y + s, cols - s) + sum;
+            if (bias)
+                sum += load_run(bias + s, cols - s);
+            if (relu)
+                sum = (vec)((ivec)sum & ~(sum <= 0));
+            store_run(y + s, sum, cols - s);
+        }
     }
 }
 

@@ -35,8 +35,9 @@ static ptrdiff_t largest_block(ptrdiff_t k) {
     return min_size(DEPTH, round_up(at_least_1(k), LANES));
 }
 
-static size_t bytes_in_slabs(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int threads) {
-    const plan s = plan_of(batch, m, n, min_size(k, DEPTH), threads);
+static size_t bytes_in_slabs(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int threads,
+                             int a_in_place) {
+    const plan s = plan_of(batch, m, n, min_size(k, DEPTH), threads, a_in_place);
     const ptrdiff_t depth = largest_block(k), lanes = s.a_lanes + s.b_lanes;
     const size_t slab = min_bytes(slab_bytes(lanes, batch, round_up(k, LANES)),
                                   max_bytes(SLAB_BYTES, slab_bytes(lanes, 1, depth)));
@@ -56,8 +57,10 @@ size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptr
         in_parts =
             bytes_of(batch * parts * m * n) + (size_t)threads * own_bytes(&s, largest_block(k));
     for (int power = 1; power <= rounded_up(threads); power *= 2)
-        in_slabs =
-            max_bytes(in_slabs, bytes_in_slabs(batch, m, n, k, power < threads ? power : threads));
+        for (int a_in_place = 0; a_in_place < 2; a_in_place++)
+            in_slabs =
+                max_bytes(in_slabs, bytes_in_slabs(batch, m, n, k,
+                                                   power < threads ? power : threads, a_in_place));
     return max_bytes(in_parts, in_slabs);
 }
 
@@ -120,24 +123,22 @@ static void pack_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 static inline __attribute__((always_inline)) void multiply(ptrdiff_t depth, const int rows,
                                                            const strided *a, const strided *b,
                                                            ptrdiff_t cols, const fetch *ahead,
-                                                           real *to, ptrdiff_t to_step) {
+                                                           const target *to) {
     if (a->step == TILE_ROWS && a->lane == 1)
-        multiply_columns(depth, rows, a->at, 1, TILE_ROWS, b->at, b->step, cols, *ahead, to,
-                         to_step);
+        multiply_columns(depth, rows, a->at, 1, TILE_ROWS, b->at, b->step, cols, *ahead, *to);
     else
-        multiply_columns(depth, rows, a->at, a->lane, a->step, b->at, b->step, cols, *ahead, to,
-                         to_step);
+        multiply_columns(depth, rows, a->at, a->lane, a->step, b->at, b->step, cols, *ahead, *to);
 }
 
 /* By pointers: copies of operands that were just written would wait for the stores. */
 static void multiply_tile(ptrdiff_t depth, const strided *a, const strided *b, ptrdiff_t cols,
-                          const fetch *ahead, real *to, ptrdiff_t to_step) {
-    multiply(depth, TILE_ROWS, a, b, cols, ahead, to, to_step);
+                          const fetch *ahead, const target *to) {
+    multiply(depth, TILE_ROWS, a, b, cols, ahead, to);
 }
 
 static void multiply_short(ptrdiff_t depth, const strided *a, const strided *b, ptrdiff_t cols,
-                           const fetch *ahead, real *to, ptrdiff_t to_step) {
-    multiply(depth, SHORT_ROWS, a, b, cols, ahead, to, to_step);
+                           const fetch *ahead, const target *to) {
+    multiply(depth, SHORT_ROWS, a, b, cols, ahead, to);
 }
 
 /* The work of a chunk: C[b](i0..i1, j0..j1), summed over p0..p1. */
@@ -151,20 +152,26 @@ static ptrdiff_t multiplying_chunks(const job_t *job) {
            ceil_div(job->q->n, job->s.cols);
 }
 
+/* Where part i of a length begins that is cut into parts of whole tiles, as equal as possible. */
+static ptrdiff_t cut(ptrdiff_t length, ptrdiff_t tile, ptrdiff_t i, ptrdiff_t parts) {
+    return min_size(length, ceil_div(length, tile) * i / parts * tile);
+}
+
 /* Chunks with the same columns follow each other: their part of B is still in a cache. */
 static work work_of(const job_t *job, ptrdiff_t chunk) {
     const plan *s = &job->s;
-    const ptrdiff_t row_blocks = ceil_div(job->i1 - job->i0, s->rows);
-    const ptrdiff_t col_blocks = ceil_div(job->q->n, s->cols);
+    const ptrdiff_t rows = job->i1 - job->i0, cols = job->q->n;
+    const ptrdiff_t row_blocks = ceil_div(rows, s->rows), col_blocks = ceil_div(cols, s->cols);
     const ptrdiff_t number = chunk / row_blocks / col_blocks;
+    const ptrdiff_t i = chunk % row_blocks, j = chunk / row_blocks % col_blocks;
     work w = {
         .b = job->b0 + number / s->parts,
         .part = number % s->parts,
-        .i0 = job->i0 + chunk % row_blocks * s->rows,
-        .j0 = chunk / row_blocks % col_blocks * s->cols,
+        .i0 = job->i0 + cut(rows, TILE_ROWS, i, row_blocks),
+        .i1 = job->i0 + cut(rows, TILE_ROWS, i + 1, row_blocks),
+        .j0 = cut(cols, TILE_COLS, j, col_blocks),
+        .j1 = cut(cols, TILE_COLS, j + 1, col_blocks),
     };
-    w.i1 = min_size(job->i1, w.i0 + s->rows);
-    w.j1 = min_size(job->q->n, w.j0 + s->cols);
     w.p0 = s->parts == 1 ? job->p0 : w.part * s->part_depth;
     w.p1 = s->parts == 1 ? job->p1 : min_size(job->q->k, w.p0 + s->part_depth);
     return w;
@@ -282,12 +289,19 @@ static void store_strip(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t 
         put_row(c + r * q->n, strip + r * STRIP_COLS, cols, first);
 }
 
-/* Where the first block of a part of C is written directly, or NULL. */
+/* Where a part of C is written directly, or NULL. */
 static real *direct_part(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
                          ptrdiff_t cols) {
     const product *q = job->q;
     const int whole_tiles = (rows == TILE_ROWS || rows == SHORT_ROWS) && cols % LANES == 0;
     return q->c && whole_tiles && job->s.parts == 1 ? q->c + ((w->b * q->m + i) * q->n + j) : NULL;
+}
+
+/* The rows of the next tile if so many are left. Two short tiles replace a whole one and one that
+ * would be short of rows, unless A is packed for whole tiles. */
+static ptrdiff_t rows_of_tile(const product *q, ptrdiff_t left) {
+    const int two_are_short = TILE_ROWS < 2 * SHORT_ROWS && left == 2 * SHORT_ROWS;
+    return q->a.at && two_are_short ? SHORT_ROWS : min_size(TILE_ROWS, left);
 }
 
 /* C(i0..i1, j0..j1), strips of the same columns, over one block of the depth. */
@@ -301,20 +315,22 @@ static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdi
               last = p + depth == min_size(job->q->k, begin + job->s.part_depth);
     soon next = next_columns(job, *w, j0, p, chunk, tiles);
     find_panels(job, w, j0, j1, p, depth, b);
-    for (ptrdiff_t i = w->i0; i < w->i1; i += TILE_ROWS) {
-        const ptrdiff_t rows = min_size(TILE_ROWS, w->i1 - i);
+    for (ptrdiff_t i = w->i0, rows; i < w->i1; i += rows) {
+        rows = rows_of_tile(job->q, w->i1 - i);
         const int is_short = rows <= SHORT_ROWS;
         /* At the end of an A in place, a tile begins with rows that are already computed. */
         const ptrdiff_t excess = i + (is_short ? SHORT_ROWS : TILE_ROWS) - job->q->m;
         const ptrdiff_t again = job->q->a.at ? max_size(0, excess) : 0;
         const strided a = panel_of_a(job, w, i - again, p, depth);
-        real *c = first ? direct_part(job, w, i, rows, j0, j1 - j0) : NULL;
+        real *c = direct_part(job, w, i, rows, j0, j1 - j0);
+        target to = {strip, STRIP_COLS, 0};
+        if (c)
+            to = (target){c, job->q->n, !first};
         fetch_strip(job, w, i, rows, j0, j1 - j0, first && last);
-        for (ptrdiff_t number = 0; number < panels; number++) {
+        for (ptrdiff_t number = 0; number < panels; number++, to.at += TILE_COLS) {
             const fetch ahead = next_share(&next);
-            (is_short ? multiply_short : multiply_tile)(
-                depth, &a, &b[number], j1 - j0 - number * TILE_COLS, &ahead,
-                (c ? c : strip) + number * TILE_COLS, c ? job->q->n : STRIP_COLS);
+            (is_short ? multiply_short : multiply_tile)(depth, &a, &b[number],
+                                                        j1 - j0 - number * TILE_COLS, &ahead, &to);
         }
         if (!c)
             store_strip(job, w, i, rows, j0, j1 - j0, strip + again * STRIP_COLS, first, last);
@@ -404,7 +420,7 @@ void CNET_FN(product)(const product *q, const cnet_call *call) {
         return;
     const int few = q->batch * q->m * q->n * q->k < ENOUGH_PRODUCTS;
     const int threads = few ? 1 : call->threads;
-    const plan s = plan_of(q->batch, q->m, q->n, q->k, threads);
+    const plan s = plan_of(q->batch, q->m, q->n, q->k, threads, q->a.at != NULL);
     job_t job = make_job(q, s, call->workspace);
     run(q, &s, &job, 0, q->batch, threads);
 }

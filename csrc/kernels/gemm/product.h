@@ -33,14 +33,22 @@ typedef struct {
     ptrdiff_t step, count;
 } fetch;
 
-/* One register tile: to[r * to_step + s] = sum over t of a(r, t) * b[t * b_step + s] with a(r, t)
+/* Where a register tile goes: its rows are `step` apart; added to what is there, or it overwrites.
+ */
+typedef struct {
+    real *at;
+    ptrdiff_t step;
+    int adds;
+} target;
+
+/* One register tile: to(r, s) = sum over t of a(r, t) * b[t * b_step + s] with a(r, t)
  * = a[r * row_step + t * depth_step], for r < rows and the first `vectors` vectors of a row.
  * Prefetches `ahead` meanwhile. Inlined, so that constant steps and numbers of vectors
  * become part of the code. */
 static inline __attribute__((always_inline)) void
 multiply_fetching(ptrdiff_t depth, const int rows, const real *a, const ptrdiff_t row_step,
                   const ptrdiff_t depth_step, const real *b, const ptrdiff_t b_step,
-                  const int vectors, fetch ahead, real *to, const ptrdiff_t to_step) {
+                  const int vectors, fetch ahead, target to) {
     vec sum[TILE_ROWS][TILE_VECTORS] = {0};
     for (ptrdiff_t t = 0; t < depth; t++, a += depth_step, b += b_step) {
         vec row[TILE_VECTORS];
@@ -55,25 +63,30 @@ multiply_fetching(ptrdiff_t depth, const int rows, const real *a, const ptrdiff_
             for (int v = 0; v < vectors; v++)
                 sum[r][v] += a[r * row_step] * row[v];
     }
+    if (to.adds)
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] += load(to.at + (r * to.step + v * LANES));
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
-            store(to + (r * to_step + v * LANES), sum[r][v]);
+            store(to.at + (r * to.step + v * LANES), sum[r][v]);
 }
 
 /* The same for as many vectors as hold `cols` columns of a panel. */
 static inline __attribute__((always_inline)) void
 multiply_columns(ptrdiff_t depth, const int rows, const real *a, const ptrdiff_t row_step,
                  const ptrdiff_t depth_step, const real *b, const ptrdiff_t b_step, ptrdiff_t cols,
-                 fetch ahead, real *to, const ptrdiff_t to_step) {
+                 fetch ahead, target to) {
     if (cols <= LANES)
-        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 1, ahead, to, to_step);
+        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 1, ahead, to);
     else if (cols <= 2 * LANES || TILE_VECTORS == 2)
-        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 2, ahead, to, to_step);
+        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 2, ahead, to);
     else
-        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, TILE_VECTORS, ahead, to,
-                          to_step);
+        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, TILE_VECTORS, ahead, to);
 }
 
 typedef struct product product;
@@ -105,7 +118,7 @@ struct product {
     strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
     strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
     /* Optional: C, if it is contiguous and `store` does nothing but write and add: then whole tiles
-     * of the first block are written to it directly. */
+     * are written or added to it directly. */
     real *c;
     /* Optional: whether `store` streams strips that are complete after one block of the depth;
      * these are not prefetched. */

@@ -3,9 +3,10 @@
  * The depth is split into blocks, C into chunks of rows x cols. A panel that only one chunk needs
  * is packed by that chunk, just before it is multiplied. Panels that several chunks need (of A if C
  * is split into columns, of B if it is split into rows) are packed first and shared, for as many
- * blocks of the depth at a time as the memory for them holds: a slab. Where C is small and the
- * depth long, the depth is split into parts instead, each with its own copy of C, and nothing is
- * shared. The split of the depth, and with it every sum, depends on the sizes alone. A single
+ * blocks of the depth at a time as the memory for them holds: a slab. Beside an A that is read in
+ * place, columns are cut, so that nothing is shared, unless B is much smaller. Where C is small and
+ * the depth long, the depth is split into parts instead, each with its own copy of C, and nothing
+ * is shared. The split of the depth, and with it every sum, depends on the sizes alone. A single
  * thread needs no small chunks. */
 #ifndef CNET_SPLIT_H
 #define CNET_SPLIT_H
@@ -20,6 +21,7 @@ enum {
     CHUNK_TILES = 24,
     SLAB_TILES = (2304 * 4 / (int)sizeof(real)) / TILE_ROWS,
     PART_TILES = 64,
+    MUCH_TALLER = 8,
     CHUNKS_EACH = 4,
     ENOUGH_PARTS = 16,
     SLAB_BYTES = 4 << 20,
@@ -53,8 +55,10 @@ static inline int rounded_up(int threads) {
     return power;
 }
 
-static inline void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, int threads) {
-    const int tall = m > n && n <= CHUNK_PANELS * TILE_COLS;
+static inline void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, int threads,
+                              int a_in_place) {
+    /* Rows that are packed are cut first if there are more of them than columns. */
+    const int tall = m > (a_in_place ? MUCH_TALLER : 1) * n && n <= CHUNK_PANELS * TILE_COLS;
     s->rows = min_size(round_up(m, TILE_ROWS), (tall ? CHUNK_TILES : SLAB_TILES) * TILE_ROWS);
     s->cols = min_size(round_up(n, TILE_COLS), CHUNK_PANELS * TILE_COLS);
     const ptrdiff_t wanted = threads > 1 ? CHUNKS_EACH * rounded_up(threads) : 1;
@@ -67,6 +71,8 @@ static inline void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n
         else
             break;
     }
+    const ptrdiff_t col_blocks = round_up(ceil_div(n, s->cols), rounded_up(threads));
+    s->cols = round_up(ceil_div(n, col_blocks), TILE_COLS);
     s->slab_rows = tall ? m : min_size(m, SLAB_TILES * TILE_ROWS);
     s->rows = round_up(ceil_div(s->slab_rows, ceil_div(s->slab_rows, s->rows)), TILE_ROWS);
 }
@@ -89,7 +95,8 @@ static inline plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
     };
 }
 
-static inline plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int threads) {
+static inline plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int threads,
+                           int a_in_place) {
     plan s = whole(batch, m, n, k);
     const ptrdiff_t parts = parts_of(batch, m, n, k);
     if (parts > 1) {
@@ -98,7 +105,7 @@ static inline plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t 
         s.parts = ceil_div(k, s.part_depth);
         return s;
     }
-    cut_result(&s, batch, m, n, threads);
+    cut_result(&s, batch, m, n, threads, a_in_place);
     s.a_lanes = s.cols < n ? round_up(s.slab_rows, TILE_ROWS) : 0;
     s.b_lanes = s.rows < s.slab_rows ? round_up(n, TILE_COLS) : 0;
     const ptrdiff_t lanes = s.a_lanes + s.b_lanes;
