@@ -5,6 +5,7 @@
 enum {
     ROWS = ISA_LINEAR_ROWS, /* a tile is ROWS rows and two panels, */
     PANELS = 8,             /* or one row and eight */
+    AHEAD = 32,             /* vectors of weights, prefetched for one row */
     MIN_CHUNK = 1 << 17     /* multiplications */
 };
 
@@ -41,8 +42,11 @@ multiply(const job_t *job, ptrdiff_t row, ptrdiff_t panel, const int tall, const
     for (ptrdiff_t t = 0; t < k; t++) {
         vec w[PANELS];
 #pragma GCC unroll 8
-        for (int p = 0; p < wide; p++)
+        for (int p = 0; p < wide; p++) {
             w[p] = *(const vec *)(weight[p] + t * LANES);
+            if (tall == 1)
+                __builtin_prefetch(weight[p] + (t + AHEAD) * LANES);
+        }
 #pragma GCC unroll 8
         for (int r = 0; r < tall; r++)
 #pragma GCC unroll 8
