@@ -21,7 +21,8 @@ MOST_PIXELS = 256
 """With more pixels in all images, threads share rows."""
 BRANCH_PRODUCTS = 1 << 19
 """Multiplications that are worth a branch."""
-MOST_BRANCHES = 4
+MOST_BRANCHES = 2
+"""More would wait for each other less often, but each adds a part of the sums."""
 
 
 def _is_pointwise(step: Step) -> bool:
