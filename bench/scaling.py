@@ -5,6 +5,9 @@ kernels divided as for P threads. From that, list scheduling gives the time on P
 processor takes the next chunk; everything between the regions runs on one processor. A worker
 joins a region later than the caller, by the measured time of an empty region.
 
+The step is recorded several times, and the least time of each chunk and of each gap between regions
+counts: other programs on the machine, which delay some chunks of every step, do not change it much.
+
 The model knows nothing of memory bandwidth, caches and clock rates, which processors share. The
 columns "measured" show how far it is right where the machine can tell.
 """
@@ -14,7 +17,6 @@ import heapq
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -30,6 +32,7 @@ from peers import ours
 from work import architectures, networks
 
 CASES = networks.STEP_CASES | architectures.STEP_CASES
+SIDES = {"eager": ours, "captured": ours.captured}
 PROCESSORS = 2, 4, 8, 16, 32, 64
 WARM_UP = 3
 
@@ -60,18 +63,33 @@ def region_time(region: Region, processors: int, delay: float) -> float:
     return end
 
 
-def simulate(
-    begin: int, end: int, regions: Sequence[Region], processors: int, delay: float
-) -> Simulation:
-    """A step from `begin` to `end` with these regions."""
-    serial = end - begin - sum(region.end - region.begin for region in regions)
-    times = [region_time(region, processors, delay) for region in regions]
-    ideal = sum(sum(region.chunks) / processors for region in regions)
+class Recording(NamedTuple):
+    """The regions of a step, and the nanoseconds of the gaps between and around them."""
+
+    regions: list[Region]
+    gaps: list[int]
+
+
+def least(recordings: Sequence[Recording]) -> Recording:
+    """The least time of each chunk and of each gap, of several recordings of the same step."""
+    regions = []
+    for same in zip(*(recording.regions for recording in recordings), strict=True):
+        chunks = [min(times) for times in zip(*(region.chunks for region in same), strict=True)]
+        regions.append(same[0]._replace(chunks=chunks))
+    gaps = zip(*(recording.gaps for recording in recordings), strict=True)
+    return Recording(regions, [min(times) for times in gaps])
+
+
+def simulate(step: Recording, processors: int, delay: float) -> Simulation:
+    """A step on some processors."""
+    serial = sum(step.gaps)
+    times = [region_time(region, processors, delay) for region in step.regions]
+    ideal = sum(sum(region.chunks) / processors for region in step.regions)
     return Simulation(serial + sum(times), serial, sum(times) - ideal)
 
 
 def start_delay() -> float:
-    """Nanoseconds by which a region of two threads takes longer than its work on one."""
+    """Nanoseconds by which a region of two threads takes longer than half of its work on one."""
     x = np.zeros(1 << 15, np.float32)
     out = [_time(lambda: kernels.relu(x), threads, 2000) for threads in (1, 2)]
     return max(0.0, out[1] - out[0] / 2)
@@ -86,32 +104,37 @@ def _time(work: Work, threads: int, calls: int) -> float:
             begin = perf_counter_ns()
             work()
             times.append(perf_counter_ns() - begin)
-    return median(times)
+    return min(times)
 
 
-def _recorded(work: Work, processors: int, rounds: int, delay: float) -> Simulation:
-    """The median round of a step that is divided for `processors` threads."""
-    simulations = []
+def _record(work: Work) -> Recording:
+    begin = perf_counter_ns()
+    regions = runtime.record_regions(work)
+    times = [begin, *(time for region in regions for time in region[:2]), perf_counter_ns()]
+    return Recording(
+        regions, [end - begin for begin, end in zip(times[::2], times[1::2], strict=True)]
+    )
+
+
+def _simulated(work: Work, processors: int, rounds: int, delay: float) -> Simulation:
+    """A step that is divided for `processors` threads."""
     with cnet.use_threads(processors):
-        for _ in range(rounds):
-            begin = perf_counter_ns()
-            regions = runtime.record_regions(work)
-            end = perf_counter_ns()
-            simulations.append(simulate(begin, end, regions, processors, delay))
-    return sorted(simulations)[rounds // 2]
+        work()
+        return simulate(least([_record(work) for _ in range(rounds)]), processors, delay)
 
 
-def measure(name: str, rounds: int, delay: float) -> dict[str, Any]:
+def measure(name: str, side: str, rounds: int, delay: float) -> dict[str, Any]:
     """The record of one network."""
     case = CASES[name]
-    work = case.bind(ours, case.batch)
+    work = case.bind(SIDES[side], case.batch)
     measured = {threads: _time(work, threads, rounds) for threads in (1, 2)}
     simulated = {
-        processors: _recorded(work, processors, rounds, delay) for processors in PROCESSORS
+        processors: _simulated(work, processors, rounds, delay) for processors in PROCESSORS
     }
     return {
         "name": name,
         "title": case.title,
+        "side": side,
         "measured": measured,
         "simulated": {number: each._asdict() for number, each in simulated.items()},
     }
@@ -124,7 +147,8 @@ def row(result: dict[str, Any]) -> str:
     speedups = "".join(f"{one / simulated[number]['total']:8.2f}" for number in PROCESSORS)
     at16 = simulated[16]
     shares = "".join(f"{at16[key] / at16['total']:9.0%}" for key in ("serial", "longest"))
-    return f"{result['title']:36}{three_digits(one / 1e6):>8}{one / two:10.2f}{speedups}{shares}"
+    title = f"{result['title']}, {result['side']}"
+    return f"{title:46}{three_digits(one / 1e6):>8}{one / two:10.2f}{speedups}{shares}"
 
 
 def main() -> None:
@@ -139,12 +163,13 @@ def main() -> None:
     delay = start_delay()
     print(f"A worker joins {delay / 1e3:.1f} us after the caller.")
     numbers = "".join(f"{number:8}" for number in PROCESSORS)
-    print(f"{'':44}{'measured':>10}  simulated speed-up{'':30}at 16 processors")
-    print(f"{'training step':36}{'ms':>8}{'2':>10}{numbers}{'serial':>9}{'longest':>9}")
+    print(f"{'':54}{'measured':>10}  simulated speed-up{'':30}at 16 processors")
+    print(f"{'training step':46}{'ms':>8}{'2':>10}{numbers}{'serial':>9}{'longest':>9}")
     results = []
     for name in args.names or CASES:
-        results.append(measure(name, args.rounds, delay))
-        print(row(results[-1]), flush=True)
+        for side in SIDES:
+            results.append(measure(name, side, args.rounds, delay))
+            print(row(results[-1]), flush=True)
     if args.json:
         taken = record.circumstances(1) | {"delay": delay, "cases": results}
         args.json.write_text(json.dumps(taken, indent=1) + "\n", encoding="utf-8")

@@ -257,6 +257,8 @@ typedef struct {
     ptrdiff_t places[CNET_MAX_ARRAYS];
     ptrdiff_t rows;  /* the slot after the arrays counts rows: this many per image */
     int is_parallel; /* whether the step is large enough for several threads */
+    int branch;      /* successive steps with branches 1, 2, ... run branch by branch, at the same
+                        time; 0 for other steps */
 } cnet_step;
 typedef struct {
     const cnet_implementation *kernels;
@@ -265,6 +267,7 @@ typedef struct {
     ptrdiff_t block;                      /* images that take all steps together */
     size_t x_image, y_image, arena_image; /* bytes per image */
     size_t serial_memory;                 /* bytes of a block whose steps run on one thread */
+    size_t branch_workspace;              /* bytes for the steps of one branch */
     int is_parallel;                      /* whether any step is parallel */
 } cnet_plan;
 /* Makes the choices of all calls, once, after the steps are filled in. Returns 0 if a kernel cannot

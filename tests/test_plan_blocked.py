@@ -119,6 +119,26 @@ def test_what_follows_a_convolution_is_part_of_it() -> None:
     assert kernels == ["block", "blocked_conv2d", "blocked_conv2d", "unblock"]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_linear_layers_read_whole_blocks(dtype: Any) -> None:
+    model = Of(lambda x: F.linear(_conv(x, 48).flatten(1), _weight(5, 48 * 70).to(x.dtype))).eval()
+    x = _images(dtype)
+    plan = cnet.compile(model, x)
+    kernels = [step.split()[0] for step, _ in plan.profile(x)]
+    assert kernels == ["block", "blocked_conv2d", "prepared_linear"]
+    with cnet.no_grad():
+        expected = model(cnet.tensor(x)).numpy()
+    bound = 1e-5 if dtype == np.float32 else 1e-13
+    np.testing.assert_allclose(plan(x), expected, rtol=0, atol=bound)
+
+
+def test_linear_layers_convert_parts_of_blocks() -> None:
+    model = Of(lambda x: F.linear(_conv(x, 40).flatten(1), _weight(5, 40 * 70).to(x.dtype))).eval()
+    x = _images()
+    kernels = [step.split()[0] for step, _ in cnet.compile(model, x).profile(x)]
+    assert kernels == ["block", "blocked_conv2d", "unblock", "prepared_linear"]
+
+
 def test_batch_norm_is_folded() -> None:
     model = nn.Sequential(nn.Conv2d(32, 32, 3), nn.BatchNorm2d(32), nn.ReLU6()).eval()
     model[1].running_mean.data[...] = 0.5

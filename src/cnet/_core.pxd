@@ -170,6 +170,7 @@ cdef extern from "cnet.h" nogil:
         ptrdiff_t *places
         ptrdiff_t rows
         int is_parallel
+        int branch
 
     ctypedef struct cnet_plan:
         const cnet_implementation *kernels

@@ -54,13 +54,14 @@ cdef class Plan:
             raise Unsuitable("plan: a kernel cannot compute its step")
 
     cdef int fill_step(self, cnet_step *step, tuple fields) except -1:
-        """Values of a call, places of its arrays, rows per image, and whether it is parallel.
+        """Values of a call, places of its arrays, rows per image, whether it is parallel, and its
+        branch.
 
         Arrays among the values are constants. The other arrays are None and have a place.
         """
         cdef Py_ssize_t i
         cdef tuple values, places
-        values, places, step.rows, step.is_parallel = fields
+        values, places, step.rows, step.is_parallel, step.branch = fields
         fill(&step.call, self.typenum, values)
         if len(places) != cnet_signatures[step.call.kernel].arrays:
             raise TypeError(f"plan: a place for each array is missing in {places}")

@@ -31,11 +31,29 @@ def test_a_region_has_no_more_threads_than_its_kernel_wants():
 
 
 def test_the_time_between_regions_is_serial():
-    regions = [Region(10, 18, 8, [4, 4]), Region(20, 26, 8, [3, 3])]
-    total, serial, longest = scaling.simulate(0, 30, regions, 2, delay=0)
-    assert (total, serial, longest) == (16 + 4 + 3, 16, 0)
-    total, serial, longest = scaling.simulate(0, 30, regions, 4, delay=0)
-    assert (total, serial, longest) == (16 + 4 + 3, 16, 3.5)
+    step = scaling.Recording(
+        [Region(10, 18, 8, [4, 4]), Region(20, 26, 8, [3, 3])], gaps=[10, 2, 4]
+    )
+    assert scaling.simulate(step, 2, delay=0) == (16 + 4 + 3, 16, 0)
+    assert scaling.simulate(step, 4, delay=0) == (16 + 4 + 3, 16, 3.5)
+
+
+def test_gaps_are_the_times_before_between_and_after_regions(monkeypatch):
+    regions = [Region(10, 18, 8, [8]), Region(20, 26, 8, [6])]
+    clock = iter([7, 30])
+    monkeypatch.setattr(scaling, "perf_counter_ns", lambda: next(clock))
+    monkeypatch.setattr(scaling.runtime, "record_regions", lambda work: regions)
+    assert scaling._record(lambda: None) == (regions, [3, 2, 4])
+
+
+def test_the_least_times_of_several_recordings_count():
+    recordings = [
+        scaling.Recording([Region(10, 18, 8, [4, 9])], gaps=[10, 3]),
+        scaling.Recording([Region(50, 58, 8, [6, 2])], gaps=[5, 20]),
+    ]
+    regions, gaps = scaling.least(recordings)
+    assert [region.chunks for region in regions] == [[4, 2]]
+    assert gaps == [5, 3]
 
 
 def test_command(monkeypatch, capsys, tmp_path):
@@ -44,6 +62,8 @@ def test_command(monkeypatch, capsys, tmp_path):
     arguments = ["scaling.py", "reference 32", "--rounds", "1", "--json", str(file)]
     monkeypatch.setattr(sys, "argv", arguments)
     scaling.main()
-    assert "reference CNN, batch 32" in capsys.readouterr().out
-    (case,) = json.loads(file.read_text())["cases"]
-    assert set(case["simulated"]) == {"2", "4", "8", "16", "32", "64"}
+    assert "reference CNN, batch 32, captured" in capsys.readouterr().out
+    cases = json.loads(file.read_text())["cases"]
+    assert [case["side"] for case in cases] == ["eager", "captured"]
+    for case in cases:
+        assert set(case["simulated"]) == {"2", "4", "8", "16", "32", "64"}

@@ -162,21 +162,31 @@ void CNET_FN(blocked_direct_prepare)(const real *weight, const real *bias, void 
 
 /* ---- Staging ----------------------------------------------------------------------------- */
 
+/* Copies blocks, or zeros if `from` is NULL. Returns the end. */
+static inline real *put_blocks(real *to, const real *from, ptrdiff_t blocks) {
+    for (real *const end = to + blocks * BLOCK; to < end; to += BLOCK)
+#pragma GCC unroll 4
+        for (int v = 0; v < BLOCK_VECTORS; v++) {
+            store(to + v * LANES, from ? load(from) : (vec){0});
+            from += from ? LANES : 0;
+        }
+    return to;
+}
+
 /* Stages the rows of a block that `rows` rows of outputs from `top` on depend on. */
 static void stage_block(const cnet_conv2d *g, const real *x, ptrdiff_t top, ptrdiff_t rows,
                         real *to) {
     const ptrdiff_t columns = input_columns(g), count = input_rows(g, rows);
     const range in = inside(-g->pw, 1, g->w, columns);
-    for (ptrdiff_t row = 0; row < count; row++, to += columns * BLOCK) {
+    for (ptrdiff_t row = 0; row < count; row++) {
         const ptrdiff_t ih = top * g->sh - g->ph + row;
         if (ih < 0 || ih >= g->h || in.begin == in.end) {
-            memset(to, 0, (size_t)(columns * BLOCK) * sizeof(real));
+            to = put_blocks(to, NULL, columns);
             continue;
         }
-        const real *from = x + (ih * g->w + in.begin - g->pw) * BLOCK;
-        memset(to, 0, (size_t)(in.begin * BLOCK) * sizeof(real));
-        memcpy(to + in.begin * BLOCK, from, (size_t)((in.end - in.begin) * BLOCK) * sizeof(real));
-        memset(to + in.end * BLOCK, 0, (size_t)((columns - in.end) * BLOCK) * sizeof(real));
+        to = put_blocks(to, NULL, in.begin);
+        to = put_blocks(to, x + (ih * g->w + in.begin - g->pw) * BLOCK, in.end - in.begin);
+        to = put_blocks(to, NULL, columns - in.end);
     }
 }
 

@@ -21,6 +21,7 @@ static void block_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t p = 0; p < size; p += LANES)
         for (ptrdiff_t s = 0; s < BLOCK; s += LANES) {
             vec rows[VECTOR_BYTES / sizeof(real)];
+#pragma GCC unroll 1
             for (ptrdiff_t r = 0; r < LANES; r++)
                 rows[r] = s + r < channels ? load_run(x + (s + r) * size + p, size - p) : (vec){0};
             transpose(rows);
@@ -39,9 +40,11 @@ static void unblock_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t p = 0; p < size; p += LANES)
         for (ptrdiff_t s = 0; s < channels; s += LANES) {
             vec rows[VECTOR_BYTES / sizeof(real)];
+#pragma GCC unroll 1
             for (ptrdiff_t r = 0; r < LANES; r++)
                 rows[r] = p + r < size ? load(x + (p + r) * BLOCK + s) : (vec){0};
             transpose(rows);
+#pragma GCC unroll 1
             for (ptrdiff_t r = 0; r < min_size(LANES, channels - s); r++)
                 store_run(y + (s + r) * size + p, rows[r], size - p);
         }
@@ -64,24 +67,33 @@ void CNET_FN(unblock)(const cnet_call *call) {
 /* Cells that are added one after the other; longer sums are sums of such sums. */
 enum { RUN = 64 };
 
-static vec pool_window(const job_t *job, const real *x, range rows, range columns) {
+/* Pools the cells of a window, a block of channels each. */
+static inline void pool_window(const job_t *job, const real *x, range rows, range columns,
+                               real *y) {
     const cnet_window2d *g = &job->window;
-    vec all = broadcast(job->is_maximum ? -REAL_INFINITY : 0), part = all;
+    vec all[BLOCK_VECTORS], part[BLOCK_VECTORS] = {0};
     ptrdiff_t cells = 0;
+    for (int v = 0; v < BLOCK_VECTORS; v++)
+        all[v] = broadcast(job->is_maximum ? -REAL_INFINITY : 0);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++)
         for (ptrdiff_t j = columns.begin; j < columns.end; j++) {
-            const vec cell = load(x + (i * g->dh * g->w + j * g->dw) * BLOCK);
-            if (job->is_maximum) {
-                all = choose((cell > all) | (cell != cell), cell, all);
-            } else {
-                part += cell;
-                if (++cells % RUN == 0) {
-                    all += part;
-                    part = (vec){0};
+            const real *cell = x + (i * g->dh * g->w + j * g->dw) * BLOCK;
+            cells++;
+            for (int v = 0; v < BLOCK_VECTORS; v++) {
+                const vec values = load(cell + v * LANES);
+                if (job->is_maximum) {
+                    all[v] = choose((values > all[v]) | (values != values), values, all[v]);
+                } else {
+                    part[v] += values;
+                    if (cells % RUN == 0) {
+                        all[v] += part[v];
+                        part[v] = (vec){0};
+                    }
                 }
             }
         }
-    return job->is_maximum ? all : (all + part) / (real)(g->kh * g->kw);
+    for (int v = 0; v < BLOCK_VECTORS; v++)
+        store(y + v * LANES, job->is_maximum ? all[v] : (all[v] + part[v]) / (real)(g->kh * g->kw));
 }
 
 static void pool_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -93,11 +105,10 @@ static void pool_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t oy = 0; oy < g->oh; oy++) {
         const ptrdiff_t top = oy * g->sh - g->ph;
         const range rows = inside(top, g->dh, g->h, g->kh);
-        for (ptrdiff_t ox = 0; ox < g->ow; ox++) {
+        for (ptrdiff_t ox = 0; ox < g->ow; ox++, y += BLOCK) {
             const ptrdiff_t left = ox * g->sw - g->pw;
             const range columns = inside(left, g->dw, g->w, g->kw);
-            for (ptrdiff_t s = 0; s < BLOCK; s += LANES, y += LANES)
-                store(y, pool_window(job, x + (top * g->w + left) * BLOCK + s, rows, columns));
+            pool_window(job, x + (top * g->w + left) * BLOCK, rows, columns, y);
         }
     }
 }

@@ -10,21 +10,34 @@ enum { FILTERS_AHEAD = 64 };
 
 #define UNROLLED static inline __attribute__((always_inline))
 
-/* Adds the bias and the residual to sums, limits and stores them. A loop for all tiles, because
- * unrolled code would be as large as that of the sums. */
-static __attribute__((noinline)) void finish(const tile *t, int rows, int width, const vec *sums) {
+/* Adds the bias and the residual to the sums of a row, limits and stores them. */
+UNROLLED void finish_row(const tile *t, ptrdiff_t row, int width, const vec *sums,
+                         const int has_residual) {
     const limits l = t->limits;
-    for (int r = 0; r < rows; r++) {
-        const real *bias = t->bias;
-        const real *residual = t->residual ? t->residual + r * t->y_row : NULL;
-        real *y = t->y + r * t->y_row;
-        for (int at = 0; at < width * BLOCK; at += LANES, sums++) {
-            vec sum = *sums + load(bias + at % BLOCK);
-            if (residual)
-                sum += load(residual + at);
+    real *y = t->y + row;
+    vec bias[BLOCK_VECTORS];
+    for (int v = 0; v < BLOCK_VECTORS; v++)
+        bias[v] = load(t->bias + v * LANES);
+#pragma GCC unroll 1
+    for (int p = 0; p < width; p++, sums += BLOCK_VECTORS)
+#pragma GCC unroll 4
+        for (int v = 0; v < BLOCK_VECTORS; v++) {
+            const ptrdiff_t at = p * BLOCK + v * LANES;
+            vec sum = sums[v] + bias[v];
+            if (has_residual)
+                sum += load(t->residual + row + at);
             store(y + at, limited(sum, &l));
         }
-    }
+}
+
+/* Finishes the rows of a tile. One function for all tiles, because unrolled code would be as large
+ * as that of the sums. */
+static __attribute__((noinline)) void finish(const tile *t, int rows, int width, const vec *sums) {
+    for (int r = 0; r < rows; r++, sums += width * BLOCK_VECTORS)
+        if (t->residual)
+            finish_row(t, r * t->y_row, width, sums, 1);
+        else
+            finish_row(t, r * t->y_row, width, sums, 0);
 }
 
 UNROLLED void compute(const tile *t, const int rows, const int width, const ptrdiff_t step,

@@ -34,18 +34,16 @@ typedef struct {
     ptrdiff_t blocks; /* blocks of rows */
     const ptrdiff_t *offsets;
     const real *filters;
-    int width, relu, pool; /* width: pixels per tile */
+    int relu, pool;
     char *workspace;
-    size_t bytes_per_thread;
+    size_t staged, bytes_per_thread; /* of a staged image, and with two rows of outputs */
 } job_t;
 
-/* The destination of a tile: pixel (0, 0) of the first of `outputs` planes. In each row `valid`
- * pixels are stored; up to `room` pixels may be overwritten, because later tiles rewrite them. */
+/* The destination of one or two rows: offset `at` in the first of `outputs` planes of y and codes.
+ * From there, the plane has `room` pixels that are not yet computed. */
 typedef struct {
-    real *y;
-    uint8_t *codes;       /* in planes of the same layout as y, or NULL */
-    ptrdiff_t plane, row; /* steps from plane to plane, from row to row */
-    ptrdiff_t outputs, rows, valid, room;
+    ptrdiff_t at, room, outputs, plane;
+    ptrdiff_t rows, row; /* their number and length */
 } place_t;
 
 enum { LANES_WHOLE = VECTOR_BYTES / (int)sizeof(real), LANES_HALF = LANES_WHOLE / 2 };
@@ -97,24 +95,20 @@ static ptrdiff_t lanes_of(const cnet_conv2d *g) {
 }
 
 static job_t make_job(const cnet_conv2d *g) {
-    const ptrdiff_t tiles = ceil_div(g->ow, MAX_PIXELS);
     job_t job = {
         .g = g,
         .s = stage_of(g, rows_of(g)),
         .taps = g->c / g->g * g->kh * g->kw,
-        .width = (int)round_up(ceil_div(g->ow, tiles), 2),
     };
     job.group = round_up((job.taps + 1) * lanes_of(g), LANES_WHOLE);
     job.blocks = ceil_div(g->oh, job.s.rows);
-    job.bytes_per_thread = (size_t)round_up(
+    job.staged = (size_t)round_up(
         stage_size(&job.s, g->c / g->g, MAX_PIXELS) * (ptrdiff_t)sizeof(real), CNET_ALIGNMENT);
+    job.bytes_per_thread = job.staged + (size_t)(2 * round_up(g->ow, 2) * VECTOR_BYTES);
     return job;
 }
 
-ptrdiff_t CNET_FN(prepared_sums)(const cnet_conv2d *g) {
-    const ptrdiff_t width = make_job(g).width;
-    return lanes_of(g) * round_up(g->ow, width);
-}
+ptrdiff_t CNET_FN(prepared_sums)(const cnet_conv2d *g) { return lanes_of(g) * round_up(g->ow, 2); }
 
 /* ---- Preparation ----------------------------------------------------------------------- */
 
@@ -169,31 +163,24 @@ void CNET_FN(prepare_conv2d)(const cnet_call *call) {
 
 /* Computes `rows` rows of outputs of one panel; `first` is the offset of the first row in the first
  * of `outputs` planes. */
-static void run_panel(const job_t *job, const real *filters, const real *staged, ptrdiff_t rows,
-                      ptrdiff_t outputs, ptrdiff_t first) {
+static void run_panel(const job_t *job, const real *filters, const real *staged, char *scratch,
+                      ptrdiff_t rows, ptrdiff_t outputs, ptrdiff_t first) {
     const cnet_conv2d *g = job->g;
-    const ptrdiff_t step = job->pool ? 2 : 1, ow = g->ow / step * step;
-    place_t to = {.plane = (g->oh / step) * (ow / step), .row = ow / step, .outputs = outputs};
-    const ptrdiff_t end = rows / step * to.row;
+    const ptrdiff_t step = job->pool ? 2 : 1;
+    place_t to = {.outputs = outputs, .plane = g->oh / step * (g->ow / step), .row = g->ow / step};
     for (ptrdiff_t row = 0; row + step <= rows; row += 2) {
-        to.rows = min_size(2, rows - row);
-        for (ptrdiff_t begin = 0; begin < ow; begin += job->width) {
-            /* The last tile begins earlier and overlaps the one before it. */
-            const ptrdiff_t column = max_size(0, min_size(begin, ow - job->width));
-            const ptrdiff_t at = row / step * to.row + column / step;
-            const real *x = staged + (row * job->s.pitch + column);
-            to.y = job->y + first + at;
-            to.codes = job->codes ? job->codes + first + at : NULL;
-            to.valid = min_size(job->width, ow - column) / step;
-            to.room = job->pool ? end - at : ow - column; /* the second row may already be stored */
+        const ptrdiff_t above = row / step * to.row;
+        to.at = first + above;
+        to.room = rows / step * to.row - above;
+        to.rows = job->pool ? 1 : min_size(2, rows - row);
+        const real *x = staged + row * job->s.pitch;
 #if HALF_PANELS
-            if (outputs <= LANES_HALF) {
-                tile_of_half(job, filters, x, &to);
-                continue;
-            }
-#endif
-            tile_of_whole(job, filters, x, &to);
+        if (outputs <= LANES_HALF) {
+            rows_of_half(job, filters, x, scratch, &to);
+            continue;
         }
+#endif
+        rows_of_whole(job, filters, x, scratch, &to);
     }
 }
 
@@ -213,7 +200,8 @@ static void run_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     zero_run(staged + inputs * job->s.channel, MAX_PIXELS);
     const real *filters = job->filters + group * job->group;
     for (ptrdiff_t first = 0; first < outputs; first += LANES_WHOLE) {
-        run_panel(job, filters, staged, rows, min_size(LANES_WHOLE, outputs - first),
+        run_panel(job, filters, staged, (char *)staged + job->staged, rows,
+                  min_size(LANES_WHOLE, outputs - first),
                   (n * g->o + group * outputs + first) * plane + above);
         filters += (job->taps + 1) * LANES_WHOLE;
     }

@@ -36,13 +36,12 @@ static inline tile_vec TILE_FN(pool_coded)(const tile_vec cells[4], tile_vec bia
     return (tile_vec)(~dead & (tile_mask)best);
 }
 
-/* Stores `count` pixels, whose lanes are output channels, to rows of `outputs` planes of y. `valid`
- * pixels must be stored; up to `room` pixels of a plane may be overwritten. A loop for all tiles,
- * because unrolled code would be as large as that of the sums. */
+/* Stores `count` pixels, whose lanes are output channels, to rows of `outputs` planes of y. Up to
+ * `room` pixels of a plane may be overwritten, because later rows rewrite them. A loop for all
+ * widths, because unrolled code would be as large as that of the sums. */
 static __attribute__((noinline)) void TILE_FN(store_pixels)(const tile_vec *pixels, ptrdiff_t count,
-                                                            ptrdiff_t valid, ptrdiff_t room,
-                                                            ptrdiff_t outputs, ptrdiff_t plane,
-                                                            real *y) {
+                                                            ptrdiff_t room, ptrdiff_t outputs,
+                                                            ptrdiff_t plane, real *y) {
     for (ptrdiff_t first = 0; first < count; first += PART) {
         tile_vec rows[PART];
         for (ptrdiff_t p = 0; p < PART; p++)
@@ -59,30 +58,32 @@ static __attribute__((noinline)) void TILE_FN(store_pixels)(const tile_vec *pixe
         for (ptrdiff_t lane = 0; lane < min_size(TILE_LANES, outputs); lane++)
             copy_run(y + lane * plane + first,
                      (const real *)&rows[lane % PART] + lane / PART * PART,
-                     min_size(PART, (first + PART <= room ? PART : valid - first)));
+                     min_size(PART, (first + PART <= room ? PART : count - first)));
     }
 }
 
-/* Stores the codes of pixels to rows of planes, as store_pixels does: the bytes of a lane, from the
+/* Stores the codes of `count` pixels of a tile to rows of planes: the bytes of a lane, from the
  * lowest, are the codes of that plane. */
-static inline void TILE_FN(store_codes)(const tile_mask codes[CODE_PARTS], const place_t *to) {
+static inline void TILE_FN(store_codes)(const tile_mask parts[CODE_PARTS], ptrdiff_t count,
+                                        ptrdiff_t room, const place_t *to, uint8_t *codes) {
     for (int lane = 0; lane < TILE_LANES && lane < to->outputs; lane++) {
         mask_t bytes[CODE_PARTS];
         for (int part = 0; part < CODE_PARTS; part++)
-            bytes[part] = codes[part][lane];
-        if ((ptrdiff_t)sizeof bytes <= to->room)
-            memcpy(to->codes + lane * to->plane, bytes, sizeof bytes);
+            bytes[part] = parts[part][lane];
+        if ((ptrdiff_t)sizeof bytes <= room)
+            memcpy(codes + lane * to->plane, bytes, sizeof bytes);
         else
-            memcpy(to->codes + lane * to->plane, bytes, (size_t)to->valid);
+            memcpy(codes + lane * to->plane, bytes, (size_t)count);
     }
 }
 
 /* Computes two rows of `pixels` outputs: sums over taps of filters[t][lane] * x[r * pitch + p +
- * offsets[t]], finished and stored. Inlined, so that `pixels` is part of the code. */
+ * offsets[t]], finished. Pooled ones are put to row[p], with codes to parts if `has_codes`; others
+ * to row[r * span + p]. Inlined, so that `pixels` is part of the code. */
 static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job,
                                                                 const real *filters, const real *x,
-                                                                const int pixels,
-                                                                const place_t *to) {
+                                                                const int pixels, ptrdiff_t span,
+                                                                tile_vec *row, tile_mask *parts) {
     const ptrdiff_t *offsets = job->offsets, pitch = job->s.pitch;
     const tile_vec bias = *(const tile_vec *)filters;
     tile_vec sum[2][MAX_PIXELS] = {0};
@@ -92,71 +93,76 @@ static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job
         __asm__("" : "+r"(above), "+r"(below)); /* else cells are kept in registers, and spilled */
         const tile_vec filter = *(const tile_vec *)filters;
 #pragma GCC unroll 16
-        for (int p = 0; p < pixels; p++) {
+        for (int p = 0; p < pixels; p++)
             sum[0][p] += filter * above[p];
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; p++)
             sum[1][p] += filter * below[p];
-        }
     }
-    if (job->pool && to->codes) {
-        tile_vec pooled[MAX_PIXELS / 2];
-        tile_mask codes[CODE_PARTS] = {0};
+    if (job->codes) {
 #pragma GCC unroll 16
         for (int p = 0; p < pixels / 2; p++) {
             const tile_vec cells[] = {sum[0][2 * p], sum[0][2 * p + 1], sum[1][2 * p],
                                       sum[1][2 * p + 1]};
             tile_mask code;
-            pooled[p] = TILE_FN(pool_coded)(cells, bias, &code);
-            codes[p / CODES] |= code << (p % CODES * 8);
+            row[p] = TILE_FN(pool_coded)(cells, bias, &code);
+            parts[p / CODES] |= code << (p % CODES * 8);
         }
-        TILE_FN(store_pixels)(pooled, pixels / 2, to->valid, to->room, to->outputs, to->plane,
-                              to->y);
-        TILE_FN(store_codes)(codes, to);
         return;
     }
     if (job->pool) {
-        tile_vec pooled[MAX_PIXELS / 2];
 #pragma GCC unroll 16
         for (int p = 0; p < pixels / 2; p++) {
             tile_vec best = TILE_FN(greater)(sum[0][2 * p], sum[0][2 * p + 1]);
             best = TILE_FN(greater)(best, sum[1][2 * p]);
             best = TILE_FN(greater)(best, sum[1][2 * p + 1]);
-            pooled[p] = TILE_FN(finish)(best, bias, job->relu);
+            row[p] = TILE_FN(finish)(best, bias, job->relu);
         }
-        TILE_FN(store_pixels)(pooled, pixels / 2, to->valid, to->room, to->outputs, to->plane,
-                              to->y);
         return;
     }
 #pragma GCC unroll 2
-    for (int r = 0; r < 2; r++) {
-        if (r == to->rows)
-            return;
-        tile_vec finished[MAX_PIXELS];
+    for (int r = 0; r < 2; r++)
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; p++)
-            finished[p] = TILE_FN(finish)(sum[r][p], bias, job->relu);
-        TILE_FN(store_pixels)(finished, pixels, to->valid, to->room, to->outputs, to->plane,
-                              to->y + r * to->row);
-    }
+            row[r * span + p] = TILE_FN(finish)(sum[r][p], bias, job->relu);
 }
 
-static void TILE_FN(tile_of)(const job_t *job, const real *filters, const real *x,
+/* Computes two rows of x, and stores those of y that exist, tile by tile of even width. If a row is
+ * odd, its last tile overlaps the one before it. */
+static void TILE_FN(rows_of)(const job_t *job, const real *filters, const real *x, char *scratch,
                              const place_t *to) {
+    const int step = job->pool ? 2 : 1;
+    const ptrdiff_t columns = to->row * step, pairs = ceil_div(columns, 2);
+    const ptrdiff_t tiles = ceil_div(columns, MAX_PIXELS), span = 2 * pairs;
+    tile_vec *row = (tile_vec *)scratch;
+    for (ptrdiff_t tile = 0; tile < tiles; tile++) {
+        const ptrdiff_t begin = 2 * (tile * pairs / tiles);
+        const ptrdiff_t width = 2 * ((tile + 1) * pairs / tiles) - begin;
+        const ptrdiff_t column = max_size(0, min_size(begin, columns - width));
+        tile_mask parts[CODE_PARTS] = {0};
 #define TILE_OF(pixels)                                                                            \
     case pixels:                                                                                   \
-        TILE_FN(tile)(job, filters, x, pixels, to);                                                \
+        TILE_FN(tile)(job, filters, x + column, pixels, span, row + column / step, parts);         \
         break;
-    switch (job->width) {
-        TILE_OF(2)
-        TILE_OF(4)
-        TILE_OF(6)
+        switch (width) {
+            TILE_OF(2)
+            TILE_OF(4)
+            TILE_OF(6)
 #if ISA_PREPARED_PIXELS >= 14
-        TILE_OF(8)
-        TILE_OF(10)
-        TILE_OF(12)
-        TILE_OF(14)
+            TILE_OF(8)
+            TILE_OF(10)
+            TILE_OF(12)
+            TILE_OF(14)
 #endif
-    }
+        }
 #undef TILE_OF
+        if (job->codes)
+            TILE_FN(store_codes)(parts, width / 2, to->room - column / 2, to,
+                                 job->codes + to->at + column / 2);
+    }
+    for (ptrdiff_t r = 0; r < to->rows; r++)
+        TILE_FN(store_pixels)(row + r * span, to->row, to->room - r * to->row, to->outputs,
+                              to->plane, job->y + to->at + r * to->row);
 }
 
 #undef tile_vec

@@ -1,10 +1,11 @@
 /* Linear layers for inference: weights are prepared once as panels whose lanes are outputs. A few
  * rows of x, or one, are multiplied while the weights stream through the cache. */
-#include "simd.h"
+#include "lanes.h"
 
 enum {
     ROWS = ISA_LINEAR_ROWS, /* a tile is ROWS rows and two panels, */
     PANELS = 8,             /* or one row and eight */
+    AHEAD = 32,             /* vectors of weights, prefetched for one row */
     MIN_CHUNK = 1 << 17     /* multiplications */
 };
 
@@ -18,11 +19,11 @@ typedef struct {
 
 static ptrdiff_t panel_size(ptrdiff_t k) { return (k + 1) * LANES; }
 
-static void finish(const job_t *job, ptrdiff_t row, ptrdiff_t panel, const real *weight, vec sum) {
+static __attribute__((noinline)) void finish(const job_t *job, ptrdiff_t row, ptrdiff_t panel,
+                                             const real *weight, vec sum) {
     sum += *(const vec *)weight;
     if (job->relu)
-        for (ptrdiff_t lane = 0; lane < LANES; lane++)
-            sum[lane] = sum[lane] <= 0 ? 0 : sum[lane];
+        sum = select_cell(sum <= 0, (vec){0}, sum);
     store_run(job->y + row * job->n + panel * LANES, sum, job->n - panel * LANES);
 }
 
@@ -41,8 +42,11 @@ multiply(const job_t *job, ptrdiff_t row, ptrdiff_t panel, const int tall, const
     for (ptrdiff_t t = 0; t < k; t++) {
         vec w[PANELS];
 #pragma GCC unroll 8
-        for (int p = 0; p < wide; p++)
+        for (int p = 0; p < wide; p++) {
             w[p] = *(const vec *)(weight[p] + t * LANES);
+            if (tall == 1)
+                __builtin_prefetch(weight[p] + (t + AHEAD) * LANES);
+        }
 #pragma GCC unroll 8
         for (int r = 0; r < tall; r++)
 #pragma GCC unroll 8

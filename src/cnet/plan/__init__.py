@@ -10,6 +10,7 @@ from ..autograd import Array
 from ..nn import Module
 from .bfloat16 import Bfloat16
 from .blocking import lay_out
+from .branches import divide
 from .calibration import Ranges, batches_of
 from .compiled import compiled_plan
 from .lowering import lower
@@ -160,7 +161,7 @@ def _plan(
         format = Bfloat16()
     if format:
         steps = narrow(steps, result, format)
-    steps = lay_out(steps, result, example.dtype)
+    steps = divide(lay_out(steps, result, example.dtype), result)
 
     def normalise(x: Array, out: Array | None) -> tuple[Array, Array | None]:
         return _check.plan(x, out, example.shape, result.shape, example.dtype)

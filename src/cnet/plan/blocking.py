@@ -206,6 +206,10 @@ class Layouts:
                 step.arguments["g"] = n, c, prod(sizes)
         elif step.lanes:
             pass  # steps of narrow images get their inputs as they need them
+        elif step.kernel == "prepared_linear" and self._reads_whole_blocks(step):
+            c, size = _sizes(step.inputs[0])[1:]
+            weight = step.arguments["weight"].reshape(-1, c // self.lanes, self.lanes, size)
+            step.arguments["weight"] = weight.swapaxes(2, 3).reshape(-1, c * size)
         elif all(self._changes(part) for part in parts):
             changes = self._changes(step)
             assert changes
@@ -215,6 +219,15 @@ class Layouts:
         else:
             step.inputs = tuple(self.plain(x) for x in step.inputs)
         self.steps.append(step)
+
+    def _reads_whole_blocks(self, step: Step) -> bool:
+        """Whether a linear layer reads all elements of blocked images."""
+        x = step.inputs[0]
+        if not x or not x.lanes:
+            return False
+        n, c, size = _sizes(x)
+        rows, _, inputs = step.arguments["g"]
+        return (rows, inputs) == (n, c * size) and c % self.lanes == 0
 
     def _changes(self, step: Step) -> Changes | None:
         """The changes for blocked images, if an input is blocked and the kernel can use it."""

@@ -72,7 +72,8 @@ def _part(
 
 
 def _call(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any, ...]:
-    """Values of a call, places of its arrays, rows per image, and whether it is parallel."""
+    """Values of a call, places of its arrays, rows per image, whether it is parallel, and its
+    branch."""
     names = _core.kernels[step.kernel]
     arguments = dict(step.arguments)
     if step.kernel in PREPARE:
@@ -85,7 +86,7 @@ def _call(step: Step, images: int, places: dict[Step | None, int]) -> tuple[Any,
     rows = arguments["g"][0] // images if "g" in arguments else prod(step.memory) // images
     return (
         (step.kernel, *values), tuple(moving.get(name, _core.plan_constant) for name in arrays),
-        rows, _cost(step) >= WORTH_THREADS,
+        rows, _cost(step) >= WORTH_THREADS, step.branch,
     )  # fmt: skip
 
 

@@ -67,6 +67,8 @@ class Step:
     """The number of channels in a block if the result is blocked, or 0."""
     dtype: np.dtype[Any] | None = None
     """The dtype of the result, unless it is that of the plan."""
+    branch: int = 0
+    """Successive steps with branches 1, 2, ... run branch by branch, at the same time."""
     call: int = -1
     """The number of the call of an operation that returned the result in the example, or -1."""
     number: int = field(default_factory=count().__next__)
