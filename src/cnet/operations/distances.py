@@ -34,8 +34,8 @@ class EuclideanDistance(Operation[Tensor]):
         left = np.concatenate([-2 * x1, _squares(x1), np.ones_like(x1[..., :1])], -1)
         right = np.concatenate([x2, np.ones_like(x2[..., :1]), _squares(x2)], -1)
         y = product_of(left, right.swapaxes(-1, -2))
-        np.maximum(y, 0, out=y)
-        np.sqrt(y, out=y)
+        kernels.elementwise(y, "relu", out=y)
+        kernels.elementwise(y, "sqrt", out=y)
         ctx.save_for_backward(x1, x2, y)
         return y
 
