@@ -50,6 +50,10 @@ typedef struct {
 typedef struct {
     ptrdiff_t n, l, s, e, d;
 } cnet_attention;
+/* n sequences of `steps` steps, whose hidden states have s and whose gates have c numbers. */
+typedef struct {
+    ptrdiff_t n, steps, c, s;
+} cnet_recurrent_layer;
 /* n rows of c numbers. */
 typedef struct {
     ptrdiff_t n, c;

@@ -271,16 +271,28 @@
         GEOMETRY(norm, g) INTEGER(groups) NUMBER(eps)
 
 /* ---- recurrent ---- */
-#define CNET_lstm_cell(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
-    IN(real, a)                                                                                    \
-    IN(real, b)                                                                                    \
+#define CNET_recurrent(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                                  \
+    IN(real, products)                                                                             \
+    IN(real, w_hh)                                                                                 \
+    IN(real, b_hh)                                                                                 \
+    IN(real, w_hr)                                                                                 \
+    IN(real, hx)                                                                                   \
     IN(real, cx)                                                                                   \
-    OUT(real, gates) OUT(real, cy) OUT(real, tanh_cy) OUT(real, hy) GEOMETRY(rows, g)
-#define CNET_lstm_cell_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                         \
+    OUT(real, gates)                                                                               \
+    OUT(real, kept)                                                                                \
+    OUT(real, y) OUT(real, cy) GEOMETRY(recurrent_layer, g) INTEGER(cell) INTEGER(reversed)
+#define CNET_recurrent_backward(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                         \
+    IN(real, grad_y)                                                                               \
     IN(real, grad_hy)                                                                              \
     IN(real, grad_cy)                                                                              \
     IN(real, gates)                                                                                \
-    IN(real, cx) IN(real, tanh_cy) OUT(real, dgates) OUT(real, dcx) GEOMETRY(rows, g)
+    IN(real, kept)                                                                                 \
+    IN(real, w_hh)                                                                                 \
+    IN(real, w_hr)                                                                                 \
+    OUT(real, dx)                                                                                  \
+    OUT(real, dh)                                                                                  \
+    OUT(real, dy)                                                                                  \
+    OUT(real, dhx) OUT(real, dcx) GEOMETRY(recurrent_layer, g) INTEGER(cell) INTEGER(reversed)
 
 /* ---- loss ---- */
 #define CNET_cross_entropy(IN, OUT, GEOMETRY, COUNT, INTEGER, NUMBER)                              \
@@ -416,8 +428,8 @@
     KERNEL(batch_norm_backward, WORKSPACE)                                                         \
     KERNEL(group_norm, NO_WORKSPACE)                                                               \
     KERNEL(group_norm_backward, WORKSPACE)                                                         \
-    KERNEL(lstm_cell, NO_WORKSPACE)                                                                \
-    KERNEL(lstm_cell_backward, NO_WORKSPACE)                                                       \
+    KERNEL(recurrent, WORKSPACE)                                                                   \
+    KERNEL(recurrent_backward, WORKSPACE)                                                          \
     KERNEL(cross_entropy, NO_WORKSPACE)                                                            \
     KERNEL(cross_entropy_backward, NO_WORKSPACE)                                                   \
     KERNEL(reduce_losses, NO_WORKSPACE)                                                            \

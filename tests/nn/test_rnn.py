@@ -63,20 +63,18 @@ def test_a_layer_is_its_steps(name):
         np.testing.assert_allclose(ours.detach()[0], theirs, rtol=1e-10)
 
 
-CELLS = [recurrent.TanhCell, recurrent.ReLUCell, recurrent.LSTMCell, recurrent.GRUCell]
-
-
 @pytest.mark.parametrize("batch_sizes", [[2] * 5, [4, 3, 3]], ids=str)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize(
-    ("cell", "projected"), [*((cell, False) for cell in CELLS), (recurrent.LSTMCell, True)]
+    ("cell", "projected"), [*((cell, False) for cell in recurrent.CELLS), ("lstm", True)]
 )
 def test_gradients_of_all_arguments(cell, projected, reverse, batch_sizes):
-    rows, size, n = 4 * cell.gates, 2 if projected else 4, batch_sizes[0]
+    cells = recurrent.CELLS[cell]
+    rows, size, n = 4 * cells.gates, 2 if projected else 4, batch_sizes[0]
     weights = RNG.normal(size=(rows, 3)), RNG.normal(size=(rows, size))
     arrays = X.reshape(10, 3), *weights, *RNG.normal(size=(2, rows))
     w_hr = [RNG.normal(size=(2, 4))] if projected else []
-    first = [RNG.normal(size=(n, size)), RNG.normal(size=(n, 4))][: cell.states]
+    first = [RNG.normal(size=(n, size)), RNG.normal(size=(n, 4))][: cells.states]
 
     def run(*args):
         given = args if projected else (*args[:5], None, *args[5:])

@@ -1,92 +1,137 @@
-"""A step of an LSTM. Gates are at most 1, so that the scale of a sum is that of its terms."""
+"""Recurrent layers. Weights are so small that the states, and with them rounding errors, do not
+grow from step to step."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from cnet.kernels.recurrent import CELLS
+from oracle import reference
 from specs.spec import Arrays, Bad, Call, Case, Spec, zeros
 
 
 @dataclass(frozen=True)
-class CellCase(Case):
+class LayerCase(Case):
+    cell: str
+    steps: int
     n: int
     hidden: int
+    size: int = 0
+    bias: bool = True
+    reverse: bool = False
 
-    def states(self, count: int, dtype: Any) -> list[np.ndarray]:
-        return [*self.random().standard_normal((count, self.n, self.hidden), dtype)]
+    def arrays(self, dtype: Any) -> tuple[Any, ...]:
+        random, size = self.random(), self.size or self.hidden
+        width, has_cell_state = CELLS[self.cell].gates * self.hidden, CELLS[self.cell].states > 1
 
-    def products(self, count: int, dtype: Any) -> list[np.ndarray]:
-        return [*self.random().standard_normal((count, self.n, 4 * self.hidden), dtype)]
+        def numbers(*shape: int, scale: float = 1.0) -> np.ndarray:
+            return dtype(scale) * random.standard_normal(shape, dtype)
+
+        return (
+            numbers(self.steps, self.n, width),
+            numbers(width, size, scale=0.5 / max(size, 1) ** 0.5),
+            numbers(self.n, size),
+            numbers(self.n, self.hidden) if has_cell_state else None,
+            numbers(width) if self.bias else None,
+            numbers(size, self.hidden, scale=self.hidden**-0.5) if self.size else None,
+        )
+
+    def terms(self, count: int) -> tuple[int, ...]:
+        width = CELLS[self.cell].gates * self.hidden
+        return (16 * self.steps + self.hidden + self.size + width,) * count
 
 
-def _lstm_cell(case: CellCase, dtype: Any) -> Call:
-    arrays = *case.products(2, dtype), *case.states(1, dtype)
-    return Call("lstm_cell", arrays, {}, (16, 8, 8, 12))
+def _recurrent(case: LayerCase, dtype: Any) -> Call:
+    options = {"cell": case.cell, "reverse": case.reverse, "keep": True}
+    cell = CELLS[case.cell]
+    return Call("recurrent", case.arrays(dtype), options, case.terms(cell.states + cell.kept))
+
+
+def _recurrent_backward(case: LayerCase, dtype: Any) -> Call:
+    arrays, random, cell = case.arrays(dtype), case.random(), CELLS[case.cell]
+    options = {"cell": case.cell, "reverse": case.reverse}
+    y, cy, gates, kept = reference.recurrent(*arrays, **options, keep=True)
+    grads = [
+        None if x is None else random.standard_normal(x.shape, dtype) for x in (y, arrays[2], cy)
+    ]
+    gates = y if gates is None else gates
+    return Call(
+        "recurrent_backward", (*grads[:2], gates, arrays[1], grads[2], kept, arrays[5]), options,
+        case.terms(3 + cell.separate + cell.states - 1),
+    )  # fmt: skip
 
 
 def _scales(call: Call, expected: Arrays) -> tuple[Any, ...]:
-    a, b, cx = call.arrays
-    size = 2 + np.abs(cx)
-    return size, size, 1 + np.abs(a) + np.abs(b), size
+    """That of the largest number."""
+    largest = max(np.abs(x).max(initial=1) for x in (*expected, *call.arrays) if x is not None)
+    return (4 * largest,) * len(expected)
 
 
-def _lstm_cell_backward(case: CellCase, dtype: Any) -> Call:
-    grad_hy, grad_cy, cx, tanh = case.states(4, dtype)
-    (gates,) = case.products(1, dtype)
-    gates = dtype(1) / (1 + np.exp(-gates))
-    return Call("lstm_cell_backward", (grad_hy, grad_cy, gates, cx, np.tanh(tanh)), {}, (8, 8))
-
-
-def _scales_of_gradients(call: Call, expected: Arrays) -> tuple[Any, ...]:
-    grad_hy, grad_cy, _, cx, _ = map(np.abs, call.arrays)
-    sums = grad_hy + grad_cy
-    return np.concatenate([sums * (1 + cx)] * 4, 1), sums
-
-
-CASES = tuple(CellCase(n, hidden) for n, hidden in (
-    (1, 1), (3, 5), (2, 16), (5, 17), (7, 100), (0, 4), (4, 0), (64, 128),
+CASES = tuple(LayerCase(*arguments) for arguments in (
+    ("tanh", 3, 2, 5), ("relu", 4, 3, 8), ("lstm", 1, 1, 1), ("lstm", 3, 5, 4), ("gru", 3, 2, 7),
+    ("lstm", 5, 3, 17, 6), ("lstm", 20, 2, 9, 4, False, True), ("gru", 24, 1, 100, 0, False, True),
+    ("tanh", 40, 1, 70), ("lstm", 2, 20, 33), ("lstm", 2, 0, 4), ("gru", 2, 4, 0),
+    ("relu", 3, 7, 16, 0, True, True), ("lstm", 17, 1, 64, 32),
 ))  # fmt: skip
-_LARGE = CellCase(70, 1003), CellCase(3, 70_001)
+_LARGE = LayerCase("lstm", 2, 150, 130), LayerCase("gru", 3, 7, 300), LayerCase("tanh", 5, 90, 200)
 _BAD: tuple[Bad, ...] = (
-    ({"cx": zeros(3, 4)}, ValueError, ".shape must equal (n, 4 * hidden) of cx "
-     "(got (3, 8) and (3, 16))"),
-    ({"cx": zeros(3)}, ValueError, "cx must have 2 dimensions (got 1, shape (3,))"),
+    ({"cell": "rnn"}, ValueError, "cell must be one of tanh, relu, lstm, gru (got 'rnn')"),
+    ({"cell": "gru"}, ValueError, "3 gates in its last dimension (got (2, 3, 8))"),
+    ({"w_hh": zeros(8, 3)}, ValueError, "w_hh.shape[1] must equal the size of a gate without w_hr "
+     "(got 3 and 2)"),
+    ({"w_hh": zeros(4, 2)}, ValueError, "w_hh.shape must equal ("),
 )  # fmt: skip
 
-lstm_cell = Spec(
-    "lstm_cell",
-    call=_lstm_cell,
+recurrent = Spec(
+    "recurrent",
+    call=_recurrent,
     cases=CASES,
-    typical=CellCase(3, 20),
+    typical=LayerCase("lstm", 3, 4, 20, 12),
     large=_LARGE,
     scales=_scales,
-    good={"a": zeros(3, 8), "b": zeros(3, 8), "cx": zeros(3, 2)},
-    bad=(
-        *_BAD,
-        ({"b": zeros(3, 4)}, ValueError, "b.shape must equal a.shape (got (3, 4) and (3, 8))"),
-    ),
-)
-
-lstm_cell_backward = Spec(
-    "lstm_cell_backward",
-    call=_lstm_cell_backward,
-    cases=CASES,
-    typical=CellCase(3, 20),
-    large=_LARGE,
-    scales=_scales_of_gradients,
     good={
-        "grad_hy": zeros(3, 2),
-        "grad_cy": zeros(3, 2),
-        "gates": zeros(3, 8),
+        "products": zeros(2, 3, 8),
+        "w_hh": zeros(8, 2),
+        "hx": zeros(3, 2),
         "cx": zeros(3, 2),
-        "tanh_cy": zeros(3, 2),
+        "b_hh": zeros(8),
+        "cell": "lstm",
     },
     bad=(
         *_BAD,
-        ({"grad_cy": zeros(3, 4)}, ValueError,
-         "grad_cy.shape must equal cx.shape (got (3, 4) and (3, 2))"),
-        ({"out": zeros(3, 4)}, ValueError,
-         "out.shape must equal gates.shape (got (3, 4) and (3, 8))"),
+        ({"products": zeros(0, 3, 8)}, ValueError, "products must have at least 1 step"),
+        ({"cx": None}, TypeError, "cx must be given for an lstm, and for no other cell"),
+        ({"hx": zeros(3, 4)}, ValueError, "hx.shape must equal (n, w_hh.shape[1]) "
+         "(got (3, 4) and (3, 2))"),
+        ({"w_hr": zeros(2, 3)}, ValueError, "w_hr.shape must equal (w_hh.shape[1], hidden) "
+         "(got (2, 3) and (2, 2))"),
+        ({"products": zeros(2, 3, 2), "cell": "tanh", "w_hr": zeros(2, 2)}, ValueError,
+         "w_hr must be None for a cell without a cell state"),
+    ),
+)  # fmt: skip
+
+recurrent_backward = Spec(
+    "recurrent_backward",
+    call=_recurrent_backward,
+    cases=CASES,
+    typical=LayerCase("lstm", 3, 4, 20, 12),
+    large=_LARGE,
+    scales=_scales,
+    good={
+        "grad_y": zeros(2, 3, 2),
+        "grad_hy": zeros(3, 2),
+        "gates": zeros(2, 3, 8),
+        "w_hh": zeros(8, 2),
+        "grad_cy": zeros(3, 2),
+        "kept": zeros(2, 3, 4),
+        "cell": "lstm",
+    },
+    bad=(
+        *_BAD,
+        ({"grad_cy": None}, TypeError, "grad_cy must be given for an lstm"),
+        ({"kept": None}, TypeError, "kept must be given for an lstm and a gru"),
+        ({"kept": zeros(2, 3, 2)}, ValueError, "kept.shape must equal (steps, n, 2 * hidden) "
+         "(got (2, 3, 2) and (2, 3, 4))"),
     ),
 )  # fmt: skip

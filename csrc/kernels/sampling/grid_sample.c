@@ -282,6 +282,8 @@ static void dx_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t n = chunk / job->parts, size = g.d * g.h * g.w;
     const ptrdiff_t c = chunk % job->parts * CHANNELS, last = min_size(g.c, c + CHANNELS);
     memset(job->dx + (n * g.c + c) * size, 0, (size_t)((last - c) * size) * sizeof(real));
+    /* Where 0 is added for cells outside: at one place, each sum would wait for the last one. */
+    const ivec unused = lane_numbers() & (lane_numbers() < (mask_t)size);
     window_t window;
     for (ptrdiff_t first = 0; first < g.samples; first += STEP) {
         const ptrdiff_t count = min_size(STEP, g.samples - first);
@@ -295,7 +297,7 @@ static void dx_chunk(const void *argument, ptrdiff_t chunk, int slot) {
                 for (int cell = 0; cell < p->cells; cell++) {
                     const ivec cells = window.cells[cell][v];
                     const vec terms = choose(cells >= 0, window.weights[cell][v] * grad, (vec){0});
-                    const ivec places = cells & (cells >= 0);
+                    const ivec places = (cells & (cells >= 0)) | (unused & (cells < 0));
                     for (ptrdiff_t lane = 0; lane < lanes; lane++)
                         dx[places[lane]] += terms[lane];
                 }

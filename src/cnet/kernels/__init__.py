@@ -66,7 +66,7 @@ from .pooling import (
 )
 from .products import column_sums, linear, matmul
 from .random import multinomial, normal
-from .recurrent import lstm_cell, lstm_cell_backward
+from .recurrent import recurrent, recurrent_backward
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
@@ -119,8 +119,6 @@ __all__ = [
     "im2col",
     "kth",
     "linear",
-    "lstm_cell",
-    "lstm_cell_backward",
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
@@ -132,6 +130,8 @@ __all__ = [
     "nll_loss_backward",
     "normal",
     "permute",
+    "recurrent",
+    "recurrent_backward",
     "reduce",
     "reduce_losses",
     "reduce_losses_backward",

@@ -1,111 +1,240 @@
-"""A step of an LSTM."""
+"""Recurrent layers."""
+
+from typing import NamedTuple
 
 from .. import _check
-from ..arrays import Array
+from ..arrays import Array, Shape
 from . import _memory
 from ._dispatch import call
 
 
-def lstm_cell(a: Array, b: Array, cx: Array) -> tuple[Array, Array, Array, Array]:
-    """One step of an LSTM, from the products of the input and of the hidden state.
+class Cell(NamedTuple):
+    """The sizes of the arrays of a cell, in runs of the size of the hidden layer."""
 
-    With the gates ``i, f, o = sigmoid(a + b)`` and ``g = tanh(a + b)``: ``cy = f * cx + i * g`` and
-    ``hy = o * tanh(cy)``.
+    gates: int
+    kept: int
+    states: int
+    """1, or 2 with a cell state."""
+    separate: bool
+    """Whether the gradients of both products, and so of their biases, differ."""
+
+
+CELLS = {
+    "tanh": Cell(1, 0, 1, False),
+    "relu": Cell(1, 0, 1, False),
+    "lstm": Cell(4, 2, 2, False),
+    "gru": Cell(3, 2, 1, True),
+}
+"""The cells, in the order of the kernel."""
+
+
+def recurrent(
+    products: Array, w_hh: Array, hx: Array, cx: Array | None = None, b_hh: Array | None = None,
+    w_hr: Array | None = None, *, cell: str, reverse: bool = False, keep: bool = False,
+) -> tuple[Array, Array | None, Array | None, Array | None]:  # fmt: skip
+    """All steps of a recurrent layer, from the products of its inputs.
+
+    Each step computes the product of the hidden state, ``h = hx @ w_hh.T + b_hh``, and with ``x``,
+    the product of the input:
+
+    - tanh, relu: ``hy = tanh(x + h)`` or ``max(x + h, 0)``
+    - lstm: ``i, f, o = sigmoid(x + h)``, ``g = tanh(x + h)``, ``cy = f * cx + i * g`` and
+      ``hy = o * tanh(cy)``; the gates are in the order i, f, g, o
+    - gru: ``r, z = sigmoid(x + h)``, ``n = tanh(x + r * h)`` and ``hy = n + z * (hx - n)``
 
     Parameters
     ----------
-    a, b : ndarray, shape (n, 4 * hidden)
-        The products, float32 or float64, in the order of the gates i, f, g, o.
-    cx : ndarray, shape (n, hidden)
-        The cell state.
+    products : ndarray, shape (steps, n, gates * hidden)
+        The products of the inputs, float32 or float64; at least 1 step.
+    w_hh : ndarray, shape (gates * hidden, size)
+        The weights of the hidden state; `size` is `hidden` without a projection.
+    hx : ndarray, shape (n, size)
+        The first hidden state.
+    cx : ndarray, shape (n, hidden), optional
+        The first cell state, of an lstm only.
+    b_hh : ndarray, shape (gates * hidden,), optional
+    w_hr : ndarray, shape (size, hidden), optional
+        The weights of the projection of the hidden state of an lstm, ``hy @ w_hr.T``.
+    cell : {"tanh", "relu", "lstm", "gru"}
+    reverse : bool, default False
+        Start at the last step.
+    keep : bool, default False
+        Return what `recurrent_backward` needs.
 
     Returns
     -------
-    hy, cy : ndarray, shape (n, hidden)
-        The next hidden state and cell state.
-    gates : ndarray, shape (n, 4 * hidden)
-        The gates i, f, g, o, for the backward pass.
-    tanh_cy : ndarray, shape (n, hidden)
-        ``tanh(cy)``, for the backward pass.
+    y : ndarray, shape (steps, n, size)
+        The hidden states.
+    cy : ndarray, shape (n, hidden), or None
+        The last cell state.
+    gates : ndarray, shape (steps, n, gates * hidden), or None
+    kept : ndarray, shape (steps, n, 2 * hidden), or None
+        None without `keep`, and for cells with one gate.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument has a wrong type, rank, dtype or shape.
+        If an argument has a wrong type, rank, dtype or shape, or does not fit the cell.
 
     References
     ----------
-    Hochreiter and Schmidhuber (1997), "Long short-term memory".
+    Elman (1990), "Finding structure in time"; Hochreiter and Schmidhuber (1997), "Long short-term
+    memory"; Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder for
+    statistical machine translation".
 
     Examples
     --------
     >>> import numpy as np
     >>> from cnet import kernels
-    >>> hy, cy, *_ = kernels.lstm_cell(np.zeros((1, 4)), np.zeros((1, 4)), np.ones((1, 1)))
-    >>> cy, hy.round(4)
-    (array([[0.5]]), array([[0.2311]]))
+    >>> x, w = np.ones((2, 1, 1)), np.ones((1, 1))
+    >>> kernels.recurrent(x, w, np.zeros((1, 1)), cell="relu")[0].ravel()
+    array([1., 2.])
     """
-    f = "lstm_cell"
-    cx = _check.array(f, "cx", cx, 2)
-    shape, dtype = cx.shape, cx.dtype
-    of_gates = shape[0], 4 * shape[1]
-    a = _check.like(f, "a", a, "cx", cx, of_gates, "(n, 4 * hidden) of cx")
-    b = _check.like(f, "b", b, "cx", cx, of_gates, "a.shape")
-    gates, hy = _memory.empty(of_gates, dtype), _memory.empty(shape, dtype)
-    cy, tanh_cy = _memory.empty(shape, dtype), _memory.empty(shape, dtype)
-    call("lstm_cell", a, b, cx, gates, cy, tanh_cy, hy, shape)
-    return hy, cy, gates, tanh_cy
+    f = "recurrent"
+    kind, number = _cell(f, cell)
+    products = _check.array(f, "products", products, 3)
+    w_hh = _check.array(f, "w_hh", w_hh, 2)
+    steps, n, width = products.shape
+    hidden, size = _hidden(f, "products", products.shape, kind), w_hh.shape[1]
+    _weights(f, kind, w_hr, size, hidden)
+    w_hh = _check.like(
+        f, "w_hh", w_hh, "products", products, (width, size), "(products.shape[2], size)"
+    )
+    hx = _check.like(f, "hx", hx, "products", products, (n, size), "(n, w_hh.shape[1])")
+    _state(f, "cx", cx, kind)
+    cx = _optional(f, "cx", cx, "products", products, (n, hidden), "(n, hidden)")
+    b_hh = _optional(f, "b_hh", b_hh, "products", products, (width,), "(products.shape[2],)")
+    w_hr = _optional(
+        f, "w_hr", w_hr, "products", products, (size, hidden), "(w_hh.shape[1], hidden)"
+    )
+    dtype = products.dtype
+    y = _memory.empty((steps, n, size), dtype)
+    cy = None if cx is None else _memory.empty(cx.shape, dtype)
+    gates = kept = None
+    if keep and kind.kept:
+        gates = _memory.empty(products.shape, dtype)
+        kept = _memory.empty((steps, n, kind.kept * hidden), dtype)
+    g = n, steps, hidden, size
+    call("recurrent", products, w_hh, b_hh, w_hr, hx, cx, gates, kept, y, cy, g, number, reverse)
+    return y, cy, gates, kept
 
 
-def lstm_cell_backward(
-    grad_hy: Array, grad_cy: Array, gates: Array, cx: Array, tanh_cy: Array, *,
-    out: Array | None = None,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Gradients of `lstm_cell` with respect to ``a + b`` and cx.
+def recurrent_backward(
+    grad_y: Array, grad_hy: Array, gates: Array, w_hh: Array, grad_cy: Array | None = None,
+    kept: Array | None = None, w_hr: Array | None = None, *, cell: str, reverse: bool = False,
+) -> tuple[Array, Array | None, Array, Array, Array | None]:  # fmt: skip
+    """Gradients of `recurrent`.
 
     Parameters
     ----------
-    grad_hy, grad_cy : ndarray, shape (n, hidden)
-        The gradients with respect to the next states.
-    gates, tanh_cy : ndarray
-        From `lstm_cell`.
-    cx : ndarray, shape (n, hidden)
-        As given to `lstm_cell`.
-    out : ndarray, shape (n, 4 * hidden), optional
-        The array for the first result, C-contiguous and writable.
+    grad_y : ndarray, shape (steps, n, size)
+        The gradients with respect to the hidden states.
+    grad_hy : ndarray, shape (n, size)
+        The gradient with respect to the hidden state after the last step, to be added.
+    gates : ndarray, shape (steps, n, gates * hidden)
+        From `recurrent`; for cells with one gate, its `y`.
+    w_hh : ndarray, shape (gates * hidden, size)
+        As given to `recurrent`.
+    grad_cy : ndarray, shape (n, hidden), optional
+        The gradient with respect to the last cell state, for an lstm only.
+    kept : ndarray, shape (steps, n, 2 * hidden), optional
+        From `recurrent`; None for cells with one gate.
+    w_hr, cell, reverse
+        As given to `recurrent`.
 
     Returns
     -------
-    dgates : ndarray, shape (n, 4 * hidden)
-    dcx : ndarray, shape (n, hidden)
+    dx : ndarray, shape (steps, n, gates * hidden)
+        With respect to the products of the inputs.
+    dh : ndarray, shape of `dx`, or None
+        With respect to the products of the hidden states and their bias; None if they equal `dx`.
+    dy : ndarray, shape (steps, n, size)
+        With respect to the hidden states, through all later steps.
+    dhx : ndarray, shape (n, size)
+    dcx : ndarray, shape (n, hidden), or None
+        With respect to the first states.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument has a wrong type, rank, dtype or shape.
+        If an argument has a wrong type, rank, dtype or shape, or does not fit the cell.
 
     Examples
     --------
     >>> import numpy as np
     >>> from cnet import kernels
-    >>> one, gates = np.ones((1, 1)), np.full((1, 4), 0.5)
-    >>> kernels.lstm_cell_backward(one, one, gates, one, 0 * one)
-    (array([[0.1875, 0.375 , 0.5625, 0.    ]]), array([[0.75]]))
+    >>> y, one = np.array([[[1.0]], [[2.0]]]), np.ones((1, 1))
+    >>> kernels.recurrent_backward(np.ones((2, 1, 1)), 0 * one, y, one, cell="relu")[2]
+    array([[[2.]],
+    <BLANKLINE>
+           [[1.]]])
     """
-    f = "lstm_cell_backward"
-    cx = _check.array(f, "cx", cx, 2)
-    shape = cx.shape
-    of_gates = shape[0], 4 * shape[1]
-    gates = _check.like(f, "gates", gates, "cx", cx, of_gates, "(n, 4 * hidden) of cx")
-    grad_hy = _check.like(f, "grad_hy", grad_hy, "cx", cx, shape, "cx.shape")
-    grad_cy = _check.like(f, "grad_cy", grad_cy, "cx", cx, shape, "cx.shape")
-    tanh_cy = _check.like(f, "tanh_cy", tanh_cy, "cx", cx, shape, "cx.shape")
-    if out is None:
-        out = _memory.empty(gates.shape, gates.dtype)
-    elif not _check.fits(out, gates.dtype, gates.shape):
-        _check.writable(f, "out", out)
-        _check.same_shape(f, "out", out.shape, "gates.shape", gates.shape)
-        _check.same_dtype(f, gates=gates, out=out)
-    dcx = _memory.empty(shape, cx.dtype)
-    call("lstm_cell_backward", grad_hy, grad_cy, gates, cx, tanh_cy, out, dcx, shape)
-    return out, dcx
+    f = "recurrent_backward"
+    kind, number = _cell(f, cell)
+    gates = _check.array(f, "gates", gates, 3)
+    w_hh = _check.array(f, "w_hh", w_hh, 2)
+    steps, n, width = gates.shape
+    hidden, size = _hidden(f, "gates", gates.shape, kind), w_hh.shape[1]
+    _weights(f, kind, w_hr, size, hidden)
+    w_hh = _check.like(f, "w_hh", w_hh, "gates", gates, (width, size), "(gates.shape[2], size)")
+    of_y, of_kept = (steps, n, size), (steps, n, kind.kept * hidden)
+    grad_y = _check.like(f, "grad_y", grad_y, "gates", gates, of_y, "(steps, n, w_hh.shape[1])")
+    grad_hy = _check.like(f, "grad_hy", grad_hy, "gates", gates, of_y[1:], "(n, w_hh.shape[1])")
+    _state(f, "grad_cy", grad_cy, kind)
+    grad_cy = _optional(f, "grad_cy", grad_cy, "gates", gates, (n, hidden), "(n, hidden)")
+    if (kept is None) == (kind.kept > 0):
+        raise TypeError(f"{f}: kept must be given for an lstm and a gru, and for no other cell")
+    kept = _optional(f, "kept", kept, "gates", gates, of_kept, "(steps, n, 2 * hidden)")
+    w_hr = _optional(f, "w_hr", w_hr, "gates", gates, (size, hidden), "(w_hh.shape[1], hidden)")
+    dtype = gates.dtype
+    dx = _memory.empty(gates.shape, dtype)
+    dh = _memory.empty(gates.shape, dtype) if kind.separate else None
+    dy, dhx = _memory.empty(of_y, dtype), _memory.empty(of_y[1:], dtype)
+    dcx = None if grad_cy is None else _memory.empty(grad_cy.shape, dtype)
+    call(
+        "recurrent_backward", grad_y, grad_hy, grad_cy, gates, kept, w_hh, w_hr, dx, dh, dy, dhx,
+        dcx, (n, steps, hidden, size), number, reverse,
+    )  # fmt: skip
+    return dx, dh, dy, dhx, dcx
+
+
+def _cell(f: str, cell: str) -> tuple[Cell, int]:
+    kind = CELLS.get(cell)
+    if kind is None:
+        raise ValueError(f"{f}: cell must be one of {', '.join(CELLS)} (got {cell!r})")
+    return kind, [*CELLS].index(cell)
+
+
+def _hidden(f: str, name: str, shape: Shape, kind: Cell) -> int:
+    """The size of a gate."""
+    if shape[0] == 0 or shape[2] % kind.gates:
+        raise ValueError(
+            f"{f}: {name} must have at least 1 step, and {kind.gates} gates in its last dimension "
+            f"(got {shape})"
+        )
+    return shape[2] // kind.gates
+
+
+def _weights(f: str, kind: Cell, w_hr: Array | None, size: int, hidden: int) -> None:
+    """Check that the size of the hidden state is that of the gates, or of a projection."""
+    if w_hr is not None and kind.states == 1:
+        raise ValueError(f"{f}: w_hr must be None for a cell without a cell state")
+    if w_hr is None and size != hidden:
+        raise ValueError(
+            f"{f}: w_hh.shape[1] must equal the size of a gate without w_hr "
+            f"(got {size} and {hidden})"
+        )
+
+
+def _optional(
+    f: str, name: str, x: Array | None, other_name: str, other: Array, shape: Shape, expected: str
+) -> Array | None:  # fmt: skip
+    if x is None:
+        return None
+    return _check.like(f, name, x, other_name, other, shape, expected)
+
+
+def _state(f: str, name: str, x: Array | None, kind: Cell) -> None:
+    """Check that there is a cell state, or its gradient, if the cell has one."""
+    if (x is None) == (kind.states == 2):
+        raise TypeError(f"{f}: {name} must be given for an lstm, and for no other cell")

@@ -11,12 +11,7 @@ from ._arguments import integer
 from .module import Module
 from .parameter import Parameter
 
-MODES: dict[str, type[recurrent.Cell]] = {
-    "RNN_TANH": recurrent.TanhCell,
-    "RNN_RELU": recurrent.ReLUCell,
-    "LSTM": recurrent.LSTMCell,
-    "GRU": recurrent.GRUCell,
-}
+MODES = {"RNN_TANH": "tanh", "RNN_RELU": "relu", "LSTM": "lstm", "GRU": "gru"}
 """The cells by the names that PyTorch gives to kinds of layers."""
 NONLINEARITIES = ("tanh", "relu")
 
@@ -27,7 +22,7 @@ class Recurrent(Module):
     The hidden state has `proj_size` elements if that is not 0, and `hidden_size` otherwise.
     """
 
-    cell: type[recurrent.Cell]
+    cell: str
     proj_size = 0
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool) -> None:
@@ -81,7 +76,7 @@ class Recurrent(Module):
 
         The first is the hidden state; another one, the cell state, has `hidden_size` elements.
         """
-        name, count = type(self).__name__, self.cell.states
+        name, count = type(self).__name__, recurrent.CELLS[self.cell].states
         sizes = [self.proj_size or self.hidden_size, self.hidden_size][:count]
         shapes = [(*shape, size) for size in sizes]
         if hx is None:

@@ -70,7 +70,9 @@ class RNNBase(Recurrent):
         dtype = parameter_dtype(name, device, dtype)
         above = self._directions * (self.proj_size or self.hidden_size)
         for layer, _, suffix in self._runs():
-            self._make(suffix, above if layer else self.input_size, self.cell.gates, dtype)
+            self._make(
+                suffix, above if layer else self.input_size, recurrent.CELLS[self.cell].gates, dtype
+            )
         self.reset_parameters()
 
     @property
@@ -124,7 +126,7 @@ class RNNBase(Recurrent):
         return input._replace(data=y), last
 
     def _each(self, hx: Any, change: Any) -> Any:
-        return tuple(map(change, hx)) if self.cell.states > 1 else change(hx)
+        return tuple(map(change, hx)) if recurrent.CELLS[self.cell].states > 1 else change(hx)
 
     def _run(self, x: Tensor, batch_sizes: list[int], hx: Any) -> tuple[Tensor, Any]:
         """Compute the hidden states of all rows, and the last states: see `recurrent.Recurrent`."""

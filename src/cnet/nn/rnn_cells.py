@@ -114,7 +114,7 @@ class LSTMCell(RNNCellBase):
     ((2, 4), (2, 4))
     """
 
-    cell = recurrent.LSTMCell
+    cell = "lstm"
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class GRUCell(RNNCellBase):
     (2, 4)
     """
 
-    cell = recurrent.GRUCell
+    cell = "gru"
 
     def __init__(
         self,

@@ -27,15 +27,15 @@ _MODES = {
 
 
 class EuclideanDistance(Operation[Tensor]):
-    """The square root of |a|² − 2ab + |b|², for arrays (batch, rows, k); one matrix product."""
+    """The square root of |a|² − 2ab + |b|², for arrays (..., rows, k); one matrix product."""
 
     @staticmethod
     def forward(ctx: Context, x1: Array, x2: Array) -> Array:
         left = np.concatenate([-2 * x1, _squares(x1), np.ones_like(x1[..., :1])], -1)
         right = np.concatenate([x2, np.ones_like(x2[..., :1]), _squares(x2)], -1)
         y = product_of(left, right.swapaxes(-1, -2))
-        np.maximum(y, 0, out=y)
-        np.sqrt(y, out=y)
+        kernels.elementwise(y, "relu", out=y)
+        kernels.elementwise(y, "sqrt", out=y)
         ctx.save_for_backward(x1, x2, y)
         return y
 
@@ -56,25 +56,34 @@ def _squares(x: Array) -> Array:
 
 
 class PowerDistance(Operation[Tensor]):
-    """Distances of a positive, finite order."""
+    """Distances of any order, from the differences of arrays (..., rows, k)."""
 
     @staticmethod
     def forward(ctx: Context, x1: Array, x2: Array, *, p: float) -> Array:
-        columns = kernels.transpose(x2)
-        y = kernels.distances(x1, columns, p)
-        ctx.save_for_backward(x1, x2, columns, y)
+        first, second = _stacked(x1), _stacked(x2)
+        columns = kernels.transpose(second)
+        y = kernels.distances(first, columns, p)
+        ctx.save_for_backward(first, second, columns, y)
         ctx.p = p
-        return y
+        return y.reshape(*x1.shape[:-1], x2.shape[-2])
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (x1, x2, columns, y), p = ctx.saved, ctx.p
         first, second = ctx.needs_input_grad
-        dx1 = kernels.distances_backward(grad, x1, columns, y, p) if first else None
-        if not second:
-            return dx1, None
-        grad, y, rows = (kernels.transpose(x) for x in (grad, y, x1))
-        return dx1, kernels.distances_backward(grad, x2, rows, y, p)
+        grad = _stacked(grad)
+        dx1 = dx2 = None
+        if first:
+            dx1 = kernels.distances_backward(grad, x1, columns, y, p).reshape(ctx.input_shape(0))
+        if second:
+            grad, y, rows = (kernels.transpose(x) for x in (grad, y, x1))
+            dx2 = kernels.distances_backward(grad, x2, rows, y, p).reshape(ctx.input_shape(1))
+        return dx1, dx2
+
+
+def _stacked(x: Array) -> Array:
+    """Matrices along one axis."""
+    return x.reshape(-1, *x.shape[-2:])
 
 
 def cdist(
@@ -132,12 +141,9 @@ def cdist(
             "cdist", difference, p, -1, False, None
         )  # fmt: skip
     first, second = (
-        (x if x.shape == (*batch, size, k) else x.expand(*batch, size, k)).reshape(-1, size, k)
-        for x, size in ((as_tensor(x1), n), (as_tensor(x2), m))
+        x if x.shape[:-2] == batch else as_tensor(x).expand(*batch, *x.shape[-2:]) for x in (x1, x2)
     )
     product = _MODES[compute_mode]
     if p == 2 and (max(n, m) > _MANY if product is None else product):
-        distances = EuclideanDistance.apply(first, second)
-    else:
-        distances = PowerDistance.apply(first, second, p=float(p))
-    return distances.reshape(*batch, n, m)
+        return EuclideanDistance.apply(first, second)
+    return PowerDistance.apply(first, second, p=float(p))

@@ -152,22 +152,25 @@ def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: in
     array = array_of(input)
     if array.dtype.kind not in "iu":
         raise TypeError(f"bincount: input must contain integers (got {array.dtype})")
-    if array.ndim != 1 or (array.size and array.min() < 0):
-        raise ValueError(
-            f"bincount: input must have 1 dimension and no negative numbers (got {array.shape})"
-        )
+    if array.ndim != 1:
+        raise ValueError(f"bincount: input must have 1 dimension (got {array.shape})")
     if minlength < 0:
         raise ValueError(f"bincount: minlength must not be negative (got {minlength})")
-    if weights is None:
-        return Tensor(np.bincount(array, None, minlength).astype(np.int64, copy=False))
-    factors = array_of(weights)
-    if factors.shape != array.shape:
+    factors = None if weights is None else array_of(weights)
+    if factors is not None and factors.shape != array.shape:
         raise ValueError(
             "bincount: weights must have the shape of input "
             f"(got {factors.shape} and {array.shape})"
         )
-    sums = np.bincount(array, factors, minlength)
-    return Tensor(sums.astype(np.float32) if factors.dtype == np.float32 else sums)
+    try:
+        sums = np.bincount(array, factors, minlength)
+    except ValueError:
+        raise ValueError(
+            f"bincount: input must have no negative numbers (got {array.min()})"
+        ) from None
+    if factors is not None and factors.dtype == np.float32:
+        sums = sums.astype(np.float32)
+    return Tensor(sums)
 
 
 @numpy_function(np.bincount)

@@ -80,7 +80,7 @@ from .quantized import (
     quantized_max_pool2d,
 )
 from .random import multinomial, normal
-from .recurrent import lstm_cell, lstm_cell_backward
+from .recurrent import recurrent, recurrent_backward
 from .reduce import accumulate, reduce
 from .resample import resample
 from .sampling import grid_sample, grid_sample_backward
@@ -133,8 +133,6 @@ __all__ = [
     "group_norm_backward",
     "im2col",
     "kth",
-    "lstm_cell",
-    "lstm_cell_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "max_pool2d_nhwc",
@@ -155,6 +153,8 @@ __all__ = [
     "quantize",
     "quantized_conv2d",
     "quantized_max_pool2d",
+    "recurrent",
+    "recurrent_backward",
     "reduce",
     "reduce_losses",
     "reduce_losses_backward",
