@@ -116,6 +116,19 @@ def test_hooks_that_are_added_later_run(register: Callable[[Any], Any]) -> None:
         step(x)
 
 
+@pytest.mark.parametrize("optimizer", [optim.RMSprop, optim.SGD])
+def test_parameters_may_be_trained_after_the_first_step(optimizer: Any) -> None:
+    eager, other = Training(), Training(captured=True)
+    for training in (eager, other):
+        training.optimizer = optimizer(training.model.parameters(), lr=0.01, momentum=0.9)
+        training.model[0].requires_grad_(False)
+        training.run(batches(1))
+        training.model[0].requires_grad_(True)
+    assert eager.run(batches(6)) == other.run(batches(6))
+    assert eager.bits() == other.bits()
+    assert other.step.replayed == 1
+
+
 @pytest.mark.parametrize("steps", range(1, 5))
 @pytest.mark.parametrize("optimizer", [optim.NAdam, optim.Adam])
 def test_the_state_of_an_optimizer_may_be_replaced(steps: int, optimizer: Any) -> None:

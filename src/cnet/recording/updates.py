@@ -12,12 +12,14 @@ from .repeats import Repeat
 
 
 class Update(Repeat):
-    """A step of an optimizer that each replay runs again in Python."""
+    """A step of an optimizer that each replay runs again in Python.
 
-    def __init__(self, optimizer: Any, step: Callable[[], Any]) -> None:
+    Before it, the parameters and the state were the given arrays.
+    """
+
+    def __init__(self, optimizer: Any, step: Callable[[], Any], arrays: Sequence[Array]) -> None:
         self.name = type(optimizer).__name__
-        self._optimizer, self._compute = optimizer, step
-        self._arrays = self.writes()
+        self._optimizer, self._compute, self._arrays = optimizer, step, arrays
 
     def _params(self) -> list[Variable]:
         return [param for group in self._optimizer.param_groups for param in group["params"]]
