@@ -206,6 +206,7 @@ ONE, TWO = np.ones(1), np.ones(2)
 ERRORS = [
     ("binary_cross_entropy", (ONE + 0.5, ONE), {}, RuntimeError, r"between 0 and 1 \(got 1.5\)"),
     ("binary_cross_entropy", (ONE * np.nan, ONE), {}, RuntimeError, "got nan"),
+    ("binary_cross_entropy", (ONE, ONE * 2), {}, RuntimeError, r"of target should be .* \(got 2.0\)"),
     ("binary_cross_entropy", (ONE, TWO), {}, ValueError, "target.shape must equal input.shape"),
     ("binary_cross_entropy", (TWO, TWO), {"weight": np.ones(3)}, ValueError, "weight.shape"),
     ("smooth_l1_loss", (ONE, ONE), {"beta": -1.0}, RuntimeError, r"beta .*\(got -1.0\)"),
