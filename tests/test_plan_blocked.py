@@ -67,6 +67,7 @@ CONVERTED: dict[str, Callable[[Any], Any]] = {
     "logarithm": lambda x: _conv(cnet.log(1 + _conv(x, 20).abs()), 16),
     "quotient": lambda x: _conv(x, 20) / (2 + _conv(x, 20).abs()),
     "padded average pool": lambda x: F.avg_pool2d(_conv(x, 20), 3, 2, 1),
+    "joined with nothing": lambda x: F.pad(_conv(x, 32)[:, :, :0], (0, 0, 1, 2)) + 1,
     "rows": lambda x: _conv(x, 20) - _conv(x, 20)[:, :, :1],
     "along columns": lambda x: (
         _conv(x, 9, 1)[:, :, :9] * _conv(x, 9, 1).mean((2, 3))[:, None, None]

@@ -34,6 +34,13 @@ def test_nearest_positions(mode, expected):
     assert F.interpolate(np.arange(5.0)[None, None], 7, mode=mode)[0, 0].tolist() == expected
 
 
+@pytest.mark.parametrize(("factor", "repeats"), [(1.1, 1), (2.1, 2)])
+def test_images_of_the_same_or_twice_the_size_repeat_cells(factor, repeats):
+    x = np.arange(5.0)[None, None, None]
+    expected = np.repeat(x, repeats, -1)
+    np.testing.assert_array_equal(F.interpolate(x, scale_factor=(1, factor)), expected)
+
+
 @pytest.mark.parametrize("outputs", [1, 3, 5, 12])
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_linear(outputs, align_corners):

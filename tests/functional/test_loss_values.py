@@ -175,11 +175,18 @@ def test_divergence_of_zero_probabilities_and_the_batch_mean():
     assert nn.KLDivLoss(reduction="batchmean").reduction == "batchmean"
 
 
-def test_a_weighted_huber_loss_divides_by_the_weights():
+def test_a_weighted_huber_loss_divides_by_the_number_of_elements():
     x, y, w = np.array([1.0, 2.0]), np.array([1.5, 6.0]), np.array([1.0, 3.0])
     losses = w * huber(x, y, 1.0)
     np.testing.assert_allclose(F.huber_loss(x, y, weight=w, reduction="none"), losses)
-    np.testing.assert_allclose(F.huber_loss(x, y, weight=w), losses.sum() / 4)
+    np.testing.assert_allclose(F.huber_loss(x, y, weight=w), losses.sum() / 2)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_single_numbers_have_gradients(reduction):
+    x, y = tensor(1.25, requires_grad=True), tensor(1.0, requires_grad=True)
+    F.smooth_l1_loss(x, y, beta=0.5, reduction=reduction).backward()
+    assert (x.grad.item(), y.grad.item()) == (0.5, -0.5)
 
 
 def test_small_variances_are_raised_and_keep_their_gradient():
@@ -206,6 +213,13 @@ ONE, TWO = np.ones(1), np.ones(2)
 ERRORS = [
     ("binary_cross_entropy", (ONE + 0.5, ONE), {}, RuntimeError, r"between 0 and 1 \(got 1.5\)"),
     ("binary_cross_entropy", (ONE * np.nan, ONE), {}, RuntimeError, "got nan"),
+    (
+        "binary_cross_entropy",
+        (ONE, ONE * 2),
+        {},
+        RuntimeError,
+        r"of target should be .* \(got 2.0\)",
+    ),
     ("binary_cross_entropy", (ONE, TWO), {}, ValueError, "target.shape must equal input.shape"),
     ("binary_cross_entropy", (TWO, TWO), {"weight": np.ones(3)}, ValueError, "weight.shape"),
     ("smooth_l1_loss", (ONE, ONE), {"beta": -1.0}, RuntimeError, r"beta .*\(got -1.0\)"),

@@ -43,6 +43,17 @@ def test_a_lazy_layer_becomes_its_layer(lazy, layer, args, kwargs, shape, size):
     assert twin.extra_repr() == expected.extra_repr()
 
 
+@pytest.mark.parametrize(("args", "kwargs", "repr_"), [
+    ((), {}, "affine=True, bias=True, track_running_stats=True"),
+    ((1e-5, 0.1, False), {}, "affine=False, bias=False, track_running_stats=True"),
+    ((), {"track_running_stats": False}, "affine=True, bias=True, track_running_stats=False"),
+])  # fmt: skip
+def test_lazy_instance_norms_learn_and_track_by_default(args, kwargs, repr_):
+    module = nn.LazyInstanceNorm1d(*args, **kwargs)
+    module(np.ones((2, 3, 4), np.float32))
+    assert repr_ in repr(module)
+
+
 def test_uninitialized_tensors():
     parameter, buffer = nn.UninitializedParameter(dtype=np.float64), nn.UninitializedBuffer()
     assert repr(parameter) == "<UninitializedParameter>"

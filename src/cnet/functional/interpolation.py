@@ -290,7 +290,9 @@ def interpolate(
         raise TypeError(f"interpolate: input must have a float dtype in mode {mode!r} "
                         f"(got {x.dtype})")  # fmt: skip
     dtype = x.dtype if x.dtype.kind == "f" else FLOAT32
-    sizes = zip(shape[2:], outputs, scales, strict=True)
+    sizes = [*zip(shape[2:], outputs, scales, strict=True)]
+    if mode == "nearest" and axes == 2:  # PyTorch ignores the factor of images at these sizes
+        sizes = [(n, out, None if out in (n, 2 * n) else scale) for n, out, scale in sizes]
     matrices = _matrices(mode, bool(antialias), bool(align_corners), dtype, *sizes)
     if x.dtype.kind == "f":
         return resampled(x, matrices)

@@ -4,6 +4,7 @@ A lazy layer of class ``LazyX`` takes the arguments of ``X`` without the first o
 are uninitialized until the first call, or until a state is loaded; then it becomes an ``X``.
 """
 
+from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,10 +95,14 @@ class _LazyLayer(LazyModuleMixin):
 
     _size: ClassVar[str]
     _axis: ClassVar[int]
+    _defaults: ClassVar[dict[str, Any]]
+    """Options whose defaults differ from those of the class."""
     cls_to_become: ClassVar[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         state = get_rng_state()
+        given = [*signature(self.cls_to_become).parameters][1 : 1 + len(args)]
+        kwargs = {n: v for n, v in self._defaults.items() if n not in given} | kwargs
         # Any valid size will do; that of a convolution must be a multiple of `groups`.
         valid = args[0] if args else kwargs.get("out_channels", 1)
         super().__init__(valid if self._size == "in_channels" else 1, *args, **kwargs)
@@ -128,12 +133,14 @@ class _LazyLayer(LazyModuleMixin):
         del self._arguments
 
 
-def _lazy(layer: type[Module], size: str, axis: int) -> Any:
+def _lazy(layer: type[Module], size: str, axis: int, **defaults: Any) -> Any:
     """The lazy class of a layer."""
     name = f"Lazy{layer.__name__}"
+    differing = [f"``{option}={value}``" for option, value in defaults.items()]
+    options = f"By default, {' and '.join(differing)}.\n\n    " if defaults else ""
     doc = f"""`{layer.__name__}` whose `{size}` is that of the first input; see `LazyModuleMixin`.
 
-    Examples
+    {options}Examples
     --------
     >>> from cnet import nn
     >>> nn.{name}.cls_to_become is nn.{layer.__name__}
@@ -141,7 +148,7 @@ def _lazy(layer: type[Module], size: str, axis: int) -> Any:
     """
     attributes = {
         "__doc__": doc, "__module__": __name__, "_size": size, "_axis": axis,
-        "cls_to_become": layer,
+        "_defaults": defaults, "cls_to_become": layer,
     }  # fmt: skip
     return type(name, (_LazyLayer, layer), attributes)
 
@@ -156,6 +163,7 @@ LazyConvTranspose3d = _lazy(ConvTranspose3d, "in_channels", -4)
 LazyBatchNorm1d = _lazy(BatchNorm1d, "num_features", 1)
 LazyBatchNorm2d = _lazy(BatchNorm2d, "num_features", 1)
 LazyBatchNorm3d = _lazy(BatchNorm3d, "num_features", 1)
-LazyInstanceNorm1d = _lazy(InstanceNorm1d, "num_features", -2)
-LazyInstanceNorm2d = _lazy(InstanceNorm2d, "num_features", -3)
-LazyInstanceNorm3d = _lazy(InstanceNorm3d, "num_features", -4)
+_TRACKING = {"affine": True, "track_running_stats": True}
+LazyInstanceNorm1d = _lazy(InstanceNorm1d, "num_features", -2, **_TRACKING)
+LazyInstanceNorm2d = _lazy(InstanceNorm2d, "num_features", -3, **_TRACKING)
+LazyInstanceNorm3d = _lazy(InstanceNorm3d, "num_features", -4, **_TRACKING)

@@ -294,7 +294,8 @@ def by_kernel(kernel: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
                 y = plain.combine(number, operands) if out is None else None
                 if y is not None:
                     return y
-                return kernels.combine(*operands, operation=kernel, out=out)
+                arrays = [np.asarray(x) if isinstance(x, np.generic) else x for x in operands]
+                return kernels.combine(*arrays, operation=kernel, out=out)
             with np.errstate(all="ignore"):
                 y = function(*operands, **options)
             if out is None:

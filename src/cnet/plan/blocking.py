@@ -124,7 +124,7 @@ def _pool(step: Step, lanes: int) -> Changes | None:
 def _join(step: Step, lanes: int) -> Changes | None:
     """Channels that are copied to their place among others, in whole blocks."""
     source, g = step.inputs[0] if step.inputs else None, step.arguments["g"]
-    if source is None or not source.lanes or len(step.shape) < 3:
+    if source is None or not source.lanes or len(step.shape) < 3 or 0 in step.shape:
         return None
     (n, c, size), (_, channels, all_size) = _sizes(step), _sizes(source)
     row = channels * size

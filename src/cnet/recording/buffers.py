@@ -1,6 +1,7 @@
 """The memory of a recorded step: what is known, and where it lies in a replay."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from operator import is_
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -24,6 +25,21 @@ def arrays_in(value: Any) -> Iterator[Array]:
             yield from arrays_in(item)
     elif isinstance(value, dict):
         yield from arrays_in(list(value.values()))
+
+
+def identical(values: Collection[Any], others: Collection[Any]) -> bool:
+    """Whether two lists have the same objects."""
+    return len(values) == len(others) and all(map(is_, values, others))
+
+
+def mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """The same tuple, list or dict, with the function's results for its items; else the value."""
+    if isinstance(value, dict):
+        return {key: function(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        items = map(function, value)
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return value
 
 
 class Buffer:

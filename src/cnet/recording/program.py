@@ -11,12 +11,12 @@ from ..arrays import Array
 from ..changes import changed
 from ..engine import Variable
 from ..runtime import empty_cache
-from .buffers import Buffer, Use, arrays_in, place
+from .buffers import Buffer, Use, arrays_in, identical, mapped, place
 from .calls import Call
 from .recorder import Gradient, Recorder
 from .repeats import Count
 from .trace import trace
-from .updates import Numbers
+from .updates import Numbers, Update
 
 
 class Program:
@@ -36,13 +36,15 @@ class Program:
         self._result = result
         self._leaves = [*recorder.leaves.values()]
         self._modules = [*recorder.modules.values()]
+        self._members = _members(module for module, _ in self._modules)
         self._started = [*recorder.started.values()]
-        self._numbers = [item for item in recorder.items if isinstance(item, Numbers)]
+        self._updates = [item for item in recorder.items if isinstance(item, (Numbers, Update))]
         self.gradients = {id(i.leaf): i.leaf for i in recorder.items if isinstance(i, Gradient)}
         recorder.buffers.share(arrays_in(result))
         recorder.buffers.share(arrays_in([leaf._grad for leaf in self.gradients.values()]))
         self._changed = _changed(recorder)
-        internal = {id(array) for numbers in self._numbers for array in numbers.writes()}
+        numbers = [update for update in self._updates if isinstance(update, Numbers)]
+        internal = {id(array) for update in numbers for array in update.writes()}
         self._noted = [array for array in self._changed if id(array) not in internal]
         self.trace = trace(recorder, inputs)
         self._calls, self._arena_bytes = _placed(recorder)
@@ -96,12 +98,16 @@ class Program:
         return _core.Tape(calls, self._arena_bytes)
 
     def fits(self) -> bool:
-        """Whether leaves, modules and gradients are those of the recorded step."""
+        """Whether leaves, modules, gradients and optimizers are those of the recorded step."""
         return (
-            all(leaf._array is a and leaf._requires_grad is r for leaf, a, r in self._leaves)
-            and all(module.training is mode for module, mode in self._modules)
+            all(
+                leaf._array is a and leaf._requires_grad is r and not any(leaf._hooks.values())
+                for leaf, a, r in self._leaves
+            )
+            and all(m.training is mode and not m._has_hooks() for m, mode in self._modules)
+            and all(identical(_own_members(module), then) for module, then in self._members)
             and all(leaf._grad is gradient for leaf, gradient in self._started)
-            and all(numbers.fits() for numbers in self._numbers)
+            and all(update.fits() for update in self._updates)
         )
 
     def run(self, inputs: Iterable[Array]) -> Any:
@@ -144,6 +150,20 @@ class _Input:
             tape.point(number, slot, given, offset)
 
 
+def _members(modules: Iterable[Any]) -> list[tuple[Any, list[Any]]]:
+    """The members of modules and of their submodules, which need not be called."""
+    found: dict[int, Any] = {}
+    for module in modules:
+        if id(module) not in found:
+            found.update((id(each), each) for each in module.modules())
+    return [(module, _own_members(module)) for module in found.values()]
+
+
+def _own_members(module: Any) -> list[Any]:
+    """The parameters, buffers and submodules of a module."""
+    return [*module._parameters.values(), *module._buffers.values(), *module._modules.values()]
+
+
 def _changed(recorder: Recorder) -> list[Array]:
     """The arrays from before the step that it changes."""
     changed = {}
@@ -165,11 +185,7 @@ def fresh(result: Any) -> Any:
         return type(result)(result._array.copy())
     if isinstance(result, np.ndarray):
         return result.copy()
-    if isinstance(result, dict):
-        return {key: fresh(value) for key, value in result.items()}
-    if isinstance(result, (tuple, list)):
-        return type(result)([fresh(value) for value in result])
-    return result
+    return mapped(fresh, result)
 
 
 def _late(gradients: dict[int, Gradient], counts: list[Count]) -> list[Callable[[], None]]:

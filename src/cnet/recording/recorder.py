@@ -307,7 +307,8 @@ class Recorder:
         for param in trained:
             if id(param) not in self._assigned:
                 self.started.setdefault(id(param), (param, param._grad))
-        self.buffers.older(arrays_in((params, list(optimizer.state.values()))))
+        arrays = [*arrays_in((params, list(optimizer.state.values())))]
+        self.buffers.older(arrays)
         self.buffers.older(arrays_in([param._grad for param in trained]))
         with self._collecting() as calls:
             result = step()
@@ -317,7 +318,7 @@ class Recorder:
             self._add(calls)
         else:
             self._has_drawn()
-            self._repeat(Update(optimizer, step))
+            self._repeat(Update(optimizer, step, arrays))
         return result
 
     def repeated(self, name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:

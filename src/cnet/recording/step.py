@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..dtypes import get_default_dtype
 from ..engine import Variable
 from ..grad_mode import current
 from ..kernels._memory import empty
 from ..random import get_rng_state, set_rng_state
 from ..runtime import current_isa, empty_cache, exact_is_on, reference_is_active
 from ..tensor import Tensor
-from .buffers import arrays_in
+from .buffers import arrays_in, mapped
 from .program import Program, fresh
 from .recorder import Recorder
 from .trace import difference, trace
@@ -39,8 +40,8 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
     ----------
     function : callable
         A step, usually the forward pass, the loss, the backward pass and the step of the optimizer.
-        Its arguments are tensors, arrays and hashable values; it returns a tensor or nested tuples,
-        lists and dicts of tensors, or None.
+        Its arguments are tensors, arrays and hashable values, or nested tuples, lists and dicts of
+        them; it returns a tensor or nested tuples, lists and dicts of tensors, or None.
     strict : bool, default True
         Whether to raise CaptureError if the function cannot be captured. Otherwise it runs as
         usual, and the attribute `refusal` of the result gives the reason.
@@ -64,9 +65,10 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
     Replays do not run the Python code of the function. So its branches, and numbers that it
     computes in Python, are those of the recorded step; what it prints or appends to lists is not
     repeated. Learning rates and other options of optimizers may change between steps, random
-    numbers are drawn in the same order as usual, and parameters may be changed in place. The
-    function is recorded again if shapes, the mode of a module, the instruction set or parameters'
-    arrays change.
+    numbers are drawn in the same order as usual, and tensors may be changed in place. The function
+    is recorded again if shapes or other arguments, the mode, parameters, buffers or submodules of a
+    module, the default dtype or the instruction set change. Other tensors that it uses must not be
+    replaced by new ones.
 
     Results are outside any graph. After a step, gradients are those that the function leaves.
 
@@ -256,25 +258,32 @@ class _State:
 
 def _key(args: tuple[Any, ...]) -> Any:
     """What a recorded step is valid for."""
-    shapes = [
-        (type(arg), arg.shape, arg.dtype) if isinstance(arg, (Tensor, np.ndarray)) else arg
-        for arg in args
-    ]
-    return current_isa(), exact_is_on(), current.enabled, *shapes
+    return current_isa(), exact_is_on(), get_default_dtype(), current.enabled, _kind(args)
 
 
-def _own(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments with copies of their arrays, which replays write new values into."""
-    own = []
-    for arg in args:
-        if isinstance(arg, Variable):
-            if arg._requires_grad:
-                raise CaptureError("capture: arguments must not require grad; pass x.detach()")
-            arg = Tensor(arg._array.copy())
-        elif isinstance(arg, np.ndarray):
-            arg = arg.copy()
-        own.append(arg)
-    return tuple(own)
+def _kind(arg: Any) -> Any:
+    """What a recorded step depends on of an argument. Equal numbers may differ: 1, 1.0 and True."""
+    kind = type(arg)
+    if isinstance(arg, Variable):
+        return kind, _kind(arg._array)
+    if isinstance(arg, np.ndarray):
+        return kind, arg.shape, arg.dtype, None if arg.flags.c_contiguous else arg.strides
+    if isinstance(arg, (tuple, list)):
+        return kind, *map(_kind, arg)
+    if isinstance(arg, dict):
+        return kind, *map(_kind, arg.items())
+    return kind, repr(arg) if isinstance(arg, (float, complex, np.number)) else arg
+
+
+def _own(arg: Any) -> Any:
+    """An argument with copies of its arrays, which replays write new values into."""
+    if isinstance(arg, Variable):
+        if arg._requires_grad:
+            raise CaptureError("capture: arguments must not require grad; pass x.detach()")
+        return Tensor(_own(arg._array))
+    if isinstance(arg, np.ndarray):
+        return arg.copy(order="K")  # sums in another order would have other bits
+    return mapped(_own, arg)
 
 
 def _leaves(result: Any) -> Iterator[Any]:

@@ -6,17 +6,20 @@ from typing import Any
 from .. import _core
 from ..arrays import Array
 from ..engine import Variable
-from .buffers import arrays_in
+from .buffers import arrays_in, identical
 from .calls import Call
 from .repeats import Repeat
 
 
 class Update(Repeat):
-    """A step of an optimizer that each replay runs again in Python."""
+    """A step of an optimizer that each replay runs again in Python.
 
-    def __init__(self, optimizer: Any, step: Callable[[], Any]) -> None:
+    Before it, the parameters and the state were the given arrays.
+    """
+
+    def __init__(self, optimizer: Any, step: Callable[[], Any], arrays: Sequence[Array]) -> None:
         self.name = type(optimizer).__name__
-        self._optimizer, self._compute = optimizer, step
+        self._optimizer, self._compute, self._arrays = optimizer, step, arrays
 
     def _params(self) -> list[Variable]:
         return [param for group in self._optimizer.param_groups for param in group["params"]]
@@ -26,6 +29,10 @@ class Update(Repeat):
 
     def writes(self) -> list[Array]:
         return [*arrays_in((self._params(), list(self._optimizer.state.values())))]
+
+    def fits(self) -> bool:
+        """Whether the parameters and the state are still these arrays."""
+        return identical(self.writes(), self._arrays)
 
 
 class _Updated:
@@ -37,9 +44,8 @@ class _Updated:
 
     def fits(self, state: Mapping[Any, Any]) -> bool:
         """Whether these are still the arrays of its state."""
-        values = state.get(self._param, {}).values()
-        pairs = zip(values, self.arrays.values(), strict=False)
-        return len(values) == len(self.arrays) and all(v._array is array for v, array in pairs)
+        arrays = [value._array for value in state.get(self._param, {}).values()]
+        return identical(arrays, self.arrays.values())
 
 
 class Numbers:

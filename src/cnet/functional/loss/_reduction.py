@@ -97,12 +97,12 @@ def warn_of_broadcasting(function: str, input: Tensor, target: Tensor) -> None:
         )
 
 
-def weighted(function: str, losses: Tensor, weight: TensorLike, reduction: str) -> Tensor:
+def weighted(function: str, losses: Tensor, weight: TensorLike) -> Tensor:
+    """The losses times weights of the same shape."""
     weight = as_tensor(weight)
     if weight.shape != losses.shape:
         raise ValueError(
             f"{function}: weight.shape must equal input.shape "
             f"(got {weight.shape} and {losses.shape})"
         )
-    losses = losses * weight
-    return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction)
+    return losses * weight

@@ -28,12 +28,13 @@ class BCE(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, target: Array) -> Any:
         x, target = promoted_to_float("binary_cross_entropy", x, target)
-        outside = x[~((x >= 0) & (x <= 1))]
-        if outside.size:
-            raise RuntimeError(
-                "binary_cross_entropy: all elements of input should be between 0 and 1 "
-                f"(got {outside[0]})"
-            )
+        for name, values in (("input", x), ("target", target)):
+            outside = values[~((values >= 0) & (values <= 1))]
+            if outside.size:
+                raise RuntimeError(
+                    f"binary_cross_entropy: all elements of {name} should be between 0 and 1 "
+                    f"(got {outside[0]})"
+                )
         ctx.save_for_backward(x, target)
         of_1, of_0 = _logarithms(x)
         return (target - 1) * of_0 - target * of_1
@@ -93,7 +94,7 @@ def binary_cross_entropy(
     Raises
     ------
     RuntimeError
-        If an element of `input` is not between 0 and 1.
+        If an element of `input` or `target` is not between 0 and 1.
     ValueError
         If the shapes of `input` and `target` differ, `weight` does not broadcast, or `reduction` is
         invalid.

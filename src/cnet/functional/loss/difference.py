@@ -119,7 +119,12 @@ def _of_numbers(
     losses = operation.apply(input, target)
     if weight is None:
         return reduced(losses, reduction)
-    return weighted(function, losses, weight, reduction)
+    losses = weighted(function, losses, weight)
+    return (
+        losses.sum() / as_tensor(weight).sum()
+        if reduction == "mean"
+        else reduced(losses, reduction)
+    )
 
 
 def l1_loss(
@@ -241,8 +246,7 @@ def huber_loss(
     input, target : Tensor or ndarray
         Both get gradients. If the shapes differ, they are broadcast, with a warning.
     reduction : {"mean", "sum", "none"}, default "mean"
-        The mean divides by the number of elements or, if `weight` is given, by the sum of the
-        weights.
+        The mean divides by the number of elements, also if `weight` is given.
     delta : float, default 1.0
         The threshold :math:`\delta`; must be positive.
     weight : Tensor or ndarray, optional
@@ -280,4 +284,4 @@ def huber_loss(
     if weight is None:
         return loss_of(_huber, input, target, reduction=reduction, **options)
     losses = _huber.apply(input, target, **options)
-    return weighted("huber_loss", losses, weight, reduction)
+    return reduced(weighted("huber_loss", losses, weight), reduction)
