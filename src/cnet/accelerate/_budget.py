@@ -11,9 +11,9 @@ import numpy as np
 
 from ..arrays import Array
 
-SHARE = 0.03
+SHARE = 0.02
 """Of the time in originals, what a patient budget risks for learning."""
-MOST_SHARE = 0.1
+MOST_SHARE = 0.06
 """The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
@@ -27,11 +27,11 @@ SAMPLES = 6
 """Calls of the original on copies, in most cases."""
 FEW = 5
 """Images in calls on copies, if there are many."""
-SEARCH_SECONDS = 0.08
+SEARCH_SECONDS = 0.04
 """Learning takes about this long, and the calls on copies, and the following."""
 SEARCH_ELEMENT_SECONDS = 2e-7
 """For each element of the arrays of a call."""
-IMPORT_SECONDS = 0.12
+IMPORT_SECONDS = 0.08
 """The import of the modules that learn, for the first function."""
 
 
@@ -60,9 +60,9 @@ class Budget:
 
     def most_seconds(self, price: float) -> float:
         """The time for the search for an explanation, after the calls on copies."""
-        return min(MOST_SECONDS, 2 * price if self.is_patient else self.left)
+        return min(MOST_SECONDS, price if self.is_patient else self.left)
 
-    def allows(self, price: "Price", can_save: float, is_again: bool = False) -> bool:
+    def allows(self, price: "Price", can_save: float, is_unlikely: bool = False) -> bool:
         """Whether to learn a function now.
 
         An eager budget only asks whether anything is left.
@@ -73,14 +73,14 @@ class Budget:
             The seconds that learning takes.
         can_save : float
             Those that cnet could have saved so far. As many are expected to come.
-        is_again : bool, default False
-            Whether a search has taken too long before, so that an explanation is less likely.
+        is_unlikely : bool, default False
+            Whether a search has taken too long before, or there is none for the forward function.
         """
         if not self.is_patient:
             return self.left > 0
         if can_save < price.all:
             return False
-        most = SHARE if is_again else MOST_SHARE
+        most = SHARE if is_unlikely else MOST_SHARE
         share = min(SHARE * can_save / price.all, most) if price.all else most
         return self.left + (share - SHARE) * self.total >= price.risk
 

@@ -288,7 +288,8 @@ class Watched:
         if not all(other.is_hopeless() for other in situation.inner):
             return False
         can_save = float("inf") if self.is_wanted else situation.so_far * situation.saved_share
-        if not self.budget.allows(self.price(situation), can_save, situation.price > 0):
+        is_unlikely = situation.price > 0 or self._is_without_forward(args)
+        if not self.budget.allows(self.price(situation), can_save, is_unlikely):
             return False
         self.is_waiting = not self._is_prepared(args)
         return not self.is_waiting
@@ -298,6 +299,11 @@ class Watched:
         first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
         price = price_of(situation.work, situation.images or 0, situation.elements)
         return Price(*(first + (situation.price or seconds) for seconds in price))
+
+    def _is_without_forward(self, args: tuple[Any, ...]) -> bool:
+        """Whether learning the forward function that belongs to it was in vain."""
+        partner = self.partner(args)
+        return partner is not None and partner.failed > 0 and partner.is_hopeless()
 
     def _is_prepared(self, args: tuple[Any, ...]) -> bool:
         """Whether what is known of the forward function is enough to learn the backward one."""
