@@ -13,7 +13,7 @@ from ..arrays import Array
 
 SHARE = 0.02
 """Of the time in originals, what a patient budget risks for learning."""
-MOST_SHARE = 0.06
+MOST_SHARE = 0.05
 """The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
@@ -43,14 +43,16 @@ class Budget:
     belongs to a whole script and starts with nothing. A function is learned when cnet could have
     saved more of its time than learning will take, and a share of all time in originals, or what
     was saved before, pays for the time after which it may turn out that there is no explanation.
-    The share is in proportion to what could have been saved, up to `MOST_SHARE`. So a script of
-    which nothing can be learned loses little.
+    The share is in proportion to what could have been saved, up to `MOST_SHARE`, until more
+    functions are not explained than are. So a script of which nothing can be learned loses little.
     """
 
     is_patient: bool = False
     left: float = 0.0
     total: float = 0.0
     """Of a patient budget, the seconds in originals."""
+    lead: int = 0
+    """How many more functions were explained than not."""
 
     def worked(self, seconds: float) -> None:
         """Originals have worked for the user."""
@@ -80,7 +82,7 @@ class Budget:
             return self.left > 0
         if can_save < price.all:
             return False
-        most = SHARE if is_unlikely else MOST_SHARE
+        most = SHARE if is_unlikely or self.lead < 0 else MOST_SHARE
         share = min(SHARE * can_save / price.all, most) if price.all else most
         return self.left + (share - SHARE) * self.total >= price.risk
 

@@ -67,7 +67,7 @@ def _large(rng: np.random.Generator, old: Array) -> Array:
     return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 4, old.shape)
 
 
-def _mild(rng: np.random.Generator, old: Array) -> Array:
+def mild(rng: np.random.Generator, old: Array) -> Array:
     """Up to a few times 1, where large numbers overflow."""
     return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 1, old.shape)
 
@@ -97,7 +97,6 @@ def _smaller(rng: np.random.Generator, old: Array) -> Array:
 NORMAL = Kind(_normal, _permuted, is_usual=True)
 TIED = Kind(_tied, _smaller, lambda _, some: some, varies=True)
 LARGE = Kind(_large, _permuted, varies=True)
-MILD = Kind(_mild, _permuted, varies=True)
 DISTURBED = Kind(_large, _permuted, varies=True, disturbs=True)
 
 

@@ -73,6 +73,7 @@ class Learned:
                 own.refuse(situation, reason, True, args)
             finally:
                 own.spend(thread_time() - start, plan is None)
+                own.budget.lead += 1 if plan is not None else -1
             if own.budget.is_patient or not by_few or situation.is_by_few:
                 break
         return plan

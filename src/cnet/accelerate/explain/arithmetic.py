@@ -254,10 +254,10 @@ def matrix_products(problem: Problem) -> Iterator[tuple[Term, Array]]:
     for paths in problem.contracted():
         a, b = (problem.inputs[path][0] for path in paths)
         for first in _matrices(a.shape):
-            for a_transposed in (False, True):
+            for a_transposed in (False, True)[: min(first)]:
                 m, inner = first[::-1] if a_transposed else first
                 for second in _matrices(b.shape):
-                    for b_transposed in (False, True):
+                    for b_transposed in (False, True)[: min(second)]:
                         rows, p = second[::-1] if b_transposed else second
                         if rows == inner and (m, p) in results:
                             operation = Product(first, second, a_transposed, b_transposed)

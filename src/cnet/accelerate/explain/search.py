@@ -191,7 +191,8 @@ def _of_masked(
 ) -> Expression | None:  # fmt: skip
     """An explanation with gradients of activations among the operands."""
     masked = sorted(_masked(problem), key=_likelihood)[:MOST_MASKED]
-    return _first(problem.with_terms(masked), rules, operations) if masked else None
+    more = augmented(problem) if masked else []
+    return _first(problem.with_terms([*masked, *more]), rules, operations) if masked else None
 
 
 def _likelihood(term: Term) -> tuple[bool, bool]:
