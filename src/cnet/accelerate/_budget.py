@@ -31,7 +31,7 @@ SEARCH_SECONDS = 0.04
 """Learning takes about this long, and the calls on copies, and the following."""
 SEARCH_ELEMENT_SECONDS = 2e-7
 """For each element of the arrays of a call."""
-IMPORT_SECONDS = 0.08
+IMPORT_SECONDS = 0.055
 """The import of the modules that learn, for the first function."""
 
 
@@ -53,12 +53,21 @@ class Budget:
     """Of a patient budget, the seconds in originals."""
     lead: int = 0
     """How many more functions were explained than not."""
+    ahead: float = 0.0
+    """The part of the total that is expected, since the script has taken it before."""
+
+    def expect(self, seconds: float, lead: int) -> None:
+        """Originals will work this long in all; before, so many more functions were explained."""
+        self.worked(seconds)
+        self.ahead, self.lead = seconds, lead
 
     def worked(self, seconds: float) -> None:
         """Originals have worked for the user."""
         if self.is_patient:
-            self.left += SHARE * seconds
-            self.total += seconds
+            known = min(seconds, self.ahead)
+            self.ahead -= known
+            self.left += SHARE * (seconds - known)
+            self.total += seconds - known
 
     def most_seconds(self, price: float) -> float:
         """The time for the search for an explanation, after the calls on copies."""
@@ -95,7 +104,7 @@ class Price(NamedTuple):
     all: float
 
 
-def price_of(work: float, images: int, elements: int) -> Price:
+def price_of(work: float, images: int, elements: int, searches: int = 1) -> Price:
     """What learning takes if nothing is unusual.
 
     Parameters
@@ -106,12 +115,15 @@ def price_of(work: float, images: int, elements: int) -> Price:
         The images in it.
     elements : int
         The elements of the arrays that it can read or has returned.
+    searches : int, default 1
+        How many results are expected to be explained.
     """
     each = SAMPLES * work + SEARCH_ELEMENT_SECONDS * elements
+    search = searches * SEARCH_SECONDS
     if not is_by_few(work, images, elements):
-        return Price(SEARCH_SECONDS + each, SEARCH_SECONDS + each)
-    risk = SEARCH_SECONDS + each * FEW / images
-    return Price(risk, risk + SEARCH_SECONDS + each / SAMPLES)
+        return Price(search + each, search + each)
+    risk = search + each * FEW / images
+    return Price(risk, risk + search + each / SAMPLES)
 
 
 def is_by_few(work: float, images: int, elements: int) -> bool:

@@ -3,7 +3,7 @@
 import random
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import sqrt
@@ -118,12 +118,12 @@ class Special:
                 np.abs(node.value, out=node.value)
 
 
-def fill(tree: Tree, kind: Kind, seed: int, special: Special = Special()) -> None:
+def fill(nodes: Iterable[Node], kind: Kind, seed: int, special: Special = Special()) -> None:
     """Give the arrays of a copy other elements, and some numbers other values.
 
     The elements depend on nothing but the path and the seed.
     """
-    for node in tree.nodes:
+    for node in nodes:
         rng = np.random.default_rng((seed, crc32(node.path.encode())))
         if node.kind == "array" and node.value.size:
             array = node.value
@@ -268,7 +268,7 @@ class Episode:
                 for name in scan.writes - scan.reads if node.kind == "instance" else ():
                     vars(node.value).pop(name, None)
             if forward is None:
-                fill(tree, kind, seed, self.special)
+                fill(tree.nodes, kind, seed, self.special)
                 self.special.restrict(tree)
             before = Before(tree)
             with collected(shows=False) as printed:
@@ -363,8 +363,9 @@ class Episode:
         roots = arguments(forward.function, forward.args, forward.kwargs).values
         own, state = self.read(forward.function, roots, self.deferred, frozenset(scan.reads))
         self.scan = own
-        fill(tree, kind, seed, self.special)
-        fill(state, kind, seed, self.special)
+        filled = {(node.path, id(node.value)) for node in tree.nodes}
+        more = [node for node in state.nodes if (node.path, id(node.value)) not in filled]
+        fill([*tree.nodes, *more], kind, seed, self.special)
         self.special.restrict(tree)
         old = forward.result
         forward = self._with_few(forward)

@@ -62,7 +62,7 @@ class Learned:
                 situation.images, situation.next = 0, situation.misses + 1
             except Unfinished:
                 if own.budget.is_patient:
-                    situation.price = 2 * (thread_time() - start)
+                    situation.price = 4 * (thread_time() - start)
                     situation.next = situation.misses + 1
                 else:
                     own.refuse(situation, f"it is not explained in {seconds:.1f} s", False, args)
@@ -143,6 +143,7 @@ class Learned:
         own.calls += 1
         own.by_cnet += 1
         own.cnet_seconds += seconds
+        use.situation.replaced += use.situation.work
         saved = use.situation.seconds - seconds
         own.saved += saved
         own.budget.left += saved
