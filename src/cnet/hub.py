@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from . import checkpoint
 from ._files import PathLike, atomic_write
+from ._folders import cache_folder
 from .datasets.download import download, is_intact
-from .datasets.files import cache_folder
 
 __all__ = [
     "download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url",

@@ -23,8 +23,8 @@ def test_an_eager_budget_learns_at_once() -> None:
     assert not Budget(left=0.0).allows(price(0.0), can_save=1.0)
 
 
-def test_a_search_ends_at_twice_the_price() -> None:
-    assert Budget(is_patient=True, left=0.1).most_seconds(0.1) == 0.2
+def test_a_search_ends_at_the_price() -> None:
+    assert Budget(is_patient=True, left=0.1).most_seconds(0.1) == 0.1
     assert Budget(is_patient=True, left=99.0).most_seconds(99.0) == _budget.MOST_SECONDS
     assert Budget(left=0.5).most_seconds(0.1) == 0.5
 
@@ -51,7 +51,15 @@ def test_a_patient_budget_risks_in_proportion_to_what_can_be_saved() -> None:
         assert not budget.allows(price(some), can_save=0.99 * times * some)
     assert budget.allows(price(_budget.MOST_SHARE), can_save=100.0)
     assert not budget.allows(price(1.01 * _budget.MOST_SHARE), can_save=100.0)
-    assert not budget.allows(price(1.01 * _budget.SHARE), can_save=100.0, is_again=True)
+    assert not budget.allows(price(1.01 * _budget.SHARE), can_save=100.0, is_unlikely=True)
+
+
+def test_a_patient_budget_risks_less_while_more_is_not_explained_than_is() -> None:
+    budget = Budget(is_patient=True, lead=-1)
+    budget.worked(1.0)
+    assert not budget.allows(price(1.01 * _budget.SHARE), can_save=100.0)
+    budget.lead += 1
+    assert budget.allows(price(_budget.MOST_SHARE), can_save=100.0)
 
 
 def test_what_was_spent_in_vain_is_paid_first() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from archives import idx_bytes, write_idx
 from cnet import Tensor, transforms, utils
+from cnet._folders import cache_folder
 from cnet.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
-from cnet.datasets.files import cache_folder
 from cnet.datasets.vision import has_pillow
 
 IMAGES = np.arange(3 * 784).astype(np.uint8).reshape(3, 28, 28)

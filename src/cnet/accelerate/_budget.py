@@ -11,9 +11,9 @@ import numpy as np
 
 from ..arrays import Array
 
-SHARE = 0.03
+SHARE = 0.02
 """Of the time in originals, what a patient budget risks for learning."""
-MOST_SHARE = 0.1
+MOST_SHARE = 0.05
 """The largest share, for a function that could have saved several times what learning takes."""
 MOST_SECONDS = 2.0
 """Seconds for learning, beyond those that have been saved."""
@@ -27,11 +27,11 @@ SAMPLES = 6
 """Calls of the original on copies, in most cases."""
 FEW = 5
 """Images in calls on copies, if there are many."""
-SEARCH_SECONDS = 0.08
+SEARCH_SECONDS = 0.04
 """Learning takes about this long, and the calls on copies, and the following."""
 SEARCH_ELEMENT_SECONDS = 2e-7
 """For each element of the arrays of a call."""
-IMPORT_SECONDS = 0.12
+IMPORT_SECONDS = 0.055
 """The import of the modules that learn, for the first function."""
 
 
@@ -43,26 +43,37 @@ class Budget:
     belongs to a whole script and starts with nothing. A function is learned when cnet could have
     saved more of its time than learning will take, and a share of all time in originals, or what
     was saved before, pays for the time after which it may turn out that there is no explanation.
-    The share is in proportion to what could have been saved, up to `MOST_SHARE`. So a script of
-    which nothing can be learned loses little.
+    The share is in proportion to what could have been saved, up to `MOST_SHARE`, until more
+    functions are not explained than are. So a script of which nothing can be learned loses little.
     """
 
     is_patient: bool = False
     left: float = 0.0
     total: float = 0.0
     """Of a patient budget, the seconds in originals."""
+    lead: int = 0
+    """How many more functions were explained than not."""
+    ahead: float = 0.0
+    """The part of the total that is expected, since the script has taken it before."""
+
+    def expect(self, seconds: float, lead: int) -> None:
+        """Originals will work this long in all; before, so many more functions were explained."""
+        self.worked(seconds)
+        self.ahead, self.lead = seconds, lead
 
     def worked(self, seconds: float) -> None:
         """Originals have worked for the user."""
         if self.is_patient:
-            self.left += SHARE * seconds
-            self.total += seconds
+            known = min(seconds, self.ahead)
+            self.ahead -= known
+            self.left += SHARE * (seconds - known)
+            self.total += seconds - known
 
     def most_seconds(self, price: float) -> float:
         """The time for the search for an explanation, after the calls on copies."""
-        return min(MOST_SECONDS, 2 * price if self.is_patient else self.left)
+        return min(MOST_SECONDS, price if self.is_patient else self.left)
 
-    def allows(self, price: "Price", can_save: float, is_again: bool = False) -> bool:
+    def allows(self, price: "Price", can_save: float, is_unlikely: bool = False) -> bool:
         """Whether to learn a function now.
 
         An eager budget only asks whether anything is left.
@@ -73,14 +84,14 @@ class Budget:
             The seconds that learning takes.
         can_save : float
             Those that cnet could have saved so far. As many are expected to come.
-        is_again : bool, default False
-            Whether a search has taken too long before, so that an explanation is less likely.
+        is_unlikely : bool, default False
+            Whether a search has taken too long before, or there is none for the forward function.
         """
         if not self.is_patient:
             return self.left > 0
         if can_save < price.all:
             return False
-        most = SHARE if is_again else MOST_SHARE
+        most = SHARE if is_unlikely or self.lead < 0 else MOST_SHARE
         share = min(SHARE * can_save / price.all, most) if price.all else most
         return self.left + (share - SHARE) * self.total >= price.risk
 
@@ -93,7 +104,7 @@ class Price(NamedTuple):
     all: float
 
 
-def price_of(work: float, images: int, elements: int) -> Price:
+def price_of(work: float, images: int, elements: int, searches: int = 1) -> Price:
     """What learning takes if nothing is unusual.
 
     Parameters
@@ -104,12 +115,15 @@ def price_of(work: float, images: int, elements: int) -> Price:
         The images in it.
     elements : int
         The elements of the arrays that it can read or has returned.
+    searches : int, default 1
+        How many results are expected to be explained.
     """
     each = SAMPLES * work + SEARCH_ELEMENT_SECONDS * elements
+    search = searches * SEARCH_SECONDS
     if not is_by_few(work, images, elements):
-        return Price(SEARCH_SECONDS + each, SEARCH_SECONDS + each)
-    risk = SEARCH_SECONDS + each * FEW / images
-    return Price(risk, risk + SEARCH_SECONDS + each / SAMPLES)
+        return Price(search + each, search + each)
+    risk = search + each * FEW / images
+    return Price(risk, risk + search + each / SAMPLES)
 
 
 def is_by_few(work: float, images: int, elements: int) -> bool:

@@ -47,11 +47,17 @@ def with_values(
     return args, {n: values[n] for n, place in places.items() if not place.startswith("args")}
 
 
+Scans = dict[Any, Scan]
+"""What code may do, by the function, the classes of its arguments, and functions among them."""
+
+
 def read(
     function: FunctionType, roots: Mapping[str, Any], skip: frozenset[str] = frozenset(),
-    more: frozenset[str] = frozenset(),
+    more: frozenset[str] = frozenset(), *, scans: Scans,
 ) -> tuple[Scan, Tree]:  # fmt: skip
     """What the code may do, and all values that it can read; `more` are other attributes to read.
+
+    `scans` are those that are known, and get what is found.
 
     Raises
     ------
@@ -61,7 +67,9 @@ def read(
     classes: set[type] = {type(v) for v in roots.values() if kind_of(v) == "instance"}
     functions: set[Any] = set()
     while True:
-        found = scan(function, sorted(classes, key=str), functions)
+        key = function, frozenset(classes), frozenset(functions)
+        found = scans.get(key) or scan(function, sorted(classes, key=str), functions)
+        scans[key] = found
         tree = walk(roots, frozenset(found.reads) | more, skip)
         now = {type(node.value) for node in tree.nodes if node.kind == "instance"}
         called = {node.value for node in tree.nodes if callable(node.value)} | {*tree.functions()}

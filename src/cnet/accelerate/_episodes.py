@@ -3,10 +3,11 @@
 import random
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import CodeType, FrameType
+from math import sqrt
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from ..arrays import Array
 from ._budget import find_images
-from ._calls import Before, Outcome, arguments, read, undisturbed
+from ._calls import Before, Outcome, Scans, arguments, read, undisturbed
 from ._counters import Counter
 from ._fewer import Different, few_of, mapped, with_few
 from ._printed import collected
@@ -53,6 +54,8 @@ class Kind:
     """Whether numbers in the state, such as learning rates, get other values."""
     disturbs: bool = False
     """Whether arrays change between the forward and the backward call."""
+    is_usual: bool = False
+    """Whether weights are small, so that sums of many products do not saturate activations."""
 
 
 def _normal(rng: np.random.Generator, old: Array) -> Array:
@@ -62,6 +65,11 @@ def _normal(rng: np.random.Generator, old: Array) -> Array:
 def _large(rng: np.random.Generator, old: Array) -> Array:
     """From 0.1 to 1000, so that clipping and thresholds show."""
     return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 4, old.shape)
+
+
+def mild(rng: np.random.Generator, old: Array) -> Array:
+    """Up to a few times 1, where large numbers overflow."""
+    return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 1, old.shape)
 
 
 def _tied(rng: np.random.Generator, old: Array) -> Array:
@@ -86,7 +94,7 @@ def _smaller(rng: np.random.Generator, old: Array) -> Array:
     return rng.choice(values[:-1], old.shape) if len(values) > 1 else _permuted(rng, old)
 
 
-NORMAL = Kind(_normal, _permuted)
+NORMAL = Kind(_normal, _permuted, is_usual=True)
 TIED = Kind(_tied, _smaller, lambda _, some: some, varies=True)
 LARGE = Kind(_large, _permuted, varies=True)
 DISTURBED = Kind(_large, _permuted, varies=True, disturbs=True)
@@ -110,17 +118,19 @@ class Special:
                 np.abs(node.value, out=node.value)
 
 
-def fill(tree: Tree, kind: Kind, seed: int, special: Special = Special()) -> None:
+def fill(nodes: Iterable[Node], kind: Kind, seed: int, special: Special = Special()) -> None:
     """Give the arrays of a copy other elements, and some numbers other values.
 
     The elements depend on nothing but the path and the seed.
     """
-    for node in tree.nodes:
+    for node in nodes:
         rng = np.random.default_rng((seed, crc32(node.path.encode())))
         if node.kind == "array" and node.value.size:
             array = node.value
             if array.dtype.kind == "f":
                 array[...] = kind.draw(rng, array)
+                if kind.is_usual and array.ndim > 1 and _is_attribute(node):
+                    array /= sqrt(array.size / min(array.shape))
             elif not is_setting(array) and node.path not in special.settings:
                 array[...] = (
                     _booleans(rng, array) if array.dtype.kind == "b" else kind.mix(rng, array)
@@ -129,6 +139,10 @@ def fill(tree: Tree, kind: Kind, seed: int, special: Special = Special()) -> Non
             _replace(node, type(node.value)(node.value * rng.uniform(0.4, 0.9)))
         elif kind.varies and node.path in special.counters:
             _replace(node, Counter(kind.count(node.value, int(rng.integers(1, 9)))))
+
+
+def _is_attribute(node: Node) -> bool:
+    return node.parent is not None and node.parent.kind == "instance"
 
 
 def is_variable(node: Node) -> bool:
@@ -192,6 +206,7 @@ class Episode:
         held: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.call, self.forward = call, forward
+        self.scans: Scans = {}
         self.deferred = deferred
         """Paths that the forward call does not set, since they are computed when they are read."""
         self.unread = unread
@@ -206,13 +221,20 @@ class Episode:
         self.is_batch = False
         """Whether these are certainly images, and not rows or channels of one."""
 
+    def read(
+        self, function: FunctionType, roots: Mapping[str, Any], skip: frozenset[str],
+        more: frozenset[str] = frozenset(),
+    ) -> tuple[Scan, Tree]:  # fmt: skip
+        """As `_calls.read`, with a scan of all that is the same in each sample."""
+        return read(function, roots, skip, more, scans=self.scans)
+
     def positive(self, outcome: Outcome) -> frozenset[str]:
         """Paths of arrays without negative elements that a call sets, and of positive vectors.
 
         The latter are those that objects hold, as variances.
         """
         roots = arguments(self.call.function, self.call.args, self.call.kwargs).values
-        _, tree = read(self.call.function, roots, self.deferred)
+        _, tree = self.read(self.call.function, roots, self.deferred)
         places = {f"{holder}.{key}" for holder, key in outcome.writes} | {
             f"{holder}[{key!r}]" for holder, key in outcome.writes
         }
@@ -240,13 +262,13 @@ class Episode:
                 vars(roots[root]).pop(name, None)
                 if is_dict:
                     vars(roots[root])[name] = {}
-            scan, tree = read(call.function, roots, self.deferred)
+            scan, tree = self.read(call.function, roots, self.deferred)
             self.scan = scan
             for node in tree.nodes:  # a value that is set again, the same, is set as well
                 for name in scan.writes - scan.reads if node.kind == "instance" else ():
                     vars(node.value).pop(name, None)
             if forward is None:
-                fill(tree, kind, seed, self.special)
+                fill(tree.nodes, kind, seed, self.special)
                 self.special.restrict(tree)
             before = Before(tree)
             with collected(shows=False) as printed:
@@ -292,7 +314,7 @@ class Episode:
         if self.forward is not None:
             call = self.forward
             roots = arguments(call.function, call.args, call.kwargs).values
-            scan, state = read(call.function, roots, self.unread)
+            scan, state = self.read(call.function, roots, self.unread)
             names, nodes = names | scan.writes, nodes + state.nodes
         held = frozenset(
             node.path for node in nodes
@@ -337,17 +359,18 @@ class Episode:
         And the arrays and numbers that the latter could read.
         """
         values = arguments(call.function, call.args, call.kwargs).values
-        scan, tree = read(call.function, values, self.deferred)
+        scan, tree = self.read(call.function, values, self.deferred)
         roots = arguments(forward.function, forward.args, forward.kwargs).values
-        own, state = read(forward.function, roots, self.deferred, frozenset(scan.reads))
+        own, state = self.read(forward.function, roots, self.deferred, frozenset(scan.reads))
         self.scan = own
-        fill(tree, kind, seed, self.special)
-        fill(state, kind, seed, self.special)
+        filled = {(node.path, id(node.value)) for node in tree.nodes}
+        more = [node for node in state.nodes if (node.path, id(node.value)) not in filled]
+        fill([*tree.nodes, *more], kind, seed, self.special)
         self.special.restrict(tree)
         old = forward.result
         forward = self._with_few(forward)
         roots = arguments(forward.function, forward.args, forward.kwargs).values
-        _, read_then = read(forward.function, roots, self.unread)
+        _, read_then = self.read(forward.function, roots, self.unread)
         past = {FORWARD + path: array.copy() for path, array in read_then.arrays().items()}
         known = {FORWARD + path: number for path, number in read_then.numbers().items()}
         result = self._original(forward)

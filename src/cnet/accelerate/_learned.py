@@ -62,7 +62,7 @@ class Learned:
                 situation.images, situation.next = 0, situation.misses + 1
             except Unfinished:
                 if own.budget.is_patient:
-                    situation.price = 2 * (thread_time() - start)
+                    situation.price = 4 * (thread_time() - start)
                     situation.next = situation.misses + 1
                 else:
                     own.refuse(situation, f"it is not explained in {seconds:.1f} s", False, args)
@@ -73,6 +73,7 @@ class Learned:
                 own.refuse(situation, reason, True, args)
             finally:
                 own.spend(thread_time() - start, plan is None)
+                own.budget.lead += 1 if plan is not None else -1
             if own.budget.is_patient or not by_few or situation.is_by_few:
                 break
         return plan
@@ -142,6 +143,7 @@ class Learned:
         own.calls += 1
         own.by_cnet += 1
         own.cnet_seconds += seconds
+        use.situation.replaced += use.situation.work
         saved = use.situation.seconds - seconds
         own.saved += saved
         own.budget.left += saved

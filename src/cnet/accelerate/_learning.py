@@ -21,7 +21,6 @@ from ._calls import (
     Unknown,
     View,
     arguments,
-    read,
 )
 from ._episodes import (
     FORWARD,
@@ -91,11 +90,11 @@ def learn(
     left_out = forward_plan if forward_plan is not None and forward_plan.deferred else None
     deferred = left_out.deferred if left_out is not None else frozenset()
     skip = frozenset(f"{own}.{name}" for name in deferred)
-    scan, tree = read(call.function, found.values, skip)
     if left_out is None:
         episode = Episode(call, forward, skip)
     else:
         episode = Episode(call, forward, skip, left_out.skip, left_out.held)
+    scan, tree = episode.read(call.function, found.values, skip)
     if by_few:
         hints = episode.take_few(tree, hints)
     state = [node for node in tree.nodes if node.parent is not None and node.parent.path == own]
@@ -105,7 +104,7 @@ def learn(
     while True:
         try:
             samples, unread = samples_of(episode, candidates.pop(0))
-            scan, tree = read(call.function, found.values, skip | unread.paths())
+            scan, tree = episode.read(call.function, found.values, skip | unread.paths())
             tree.check()
             return _Learning(
                 call, own, scan, tree, samples, skip | unread.paths(), unread, left_out, keep,

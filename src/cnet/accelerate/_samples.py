@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arrays import Array
 from ._calls import Build, Fresh, Leaf, Outcome, Template, Unknown, View, same_bits
-from ._episodes import DISTURBED, LARGE, NORMAL, TIED, Episode, Sampled, Unread
+from ._episodes import DISTURBED, LARGE, NORMAL, TIED, Episode, Sampled, Unread, mild
 from ._values import Refused
 
 MOST_NEEDED = 5
@@ -42,6 +42,8 @@ def samples_of(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]
     assert again is not None
     kinds = [TIED, LARGE] if episode.forward is None else [TIED, DISTURBED]
     more = [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 1)]
+    if not all(map(is_finite, more[-1].outcome.arrays.values())):  # large numbers overflow
+        more[-1] = episode.run(replace(kinds[-1], draw=mild), len(kinds), unread)
     return [again, *more], unread
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from .. import __version__
 from ._budget import Budget
+from ._history import History, Past
 from ._report import report_of
 from ._targets import function_role, places, unwatch, watch_class, watch_function
 from ._watched import Options
@@ -38,7 +39,11 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     finder = _Finder()
     budget = None if options.at_once else Budget(is_patient=True)
-    setattr(builtins, DECORATOR, _decorator(options.only, Options(budget=budget)))
+    history = None if options.at_once or options.no_history else _history(path, options)
+    known = {} if history is None else history.known
+    if history is not None and budget is not None:
+        budget.expect(history.total, history.lead)
+    setattr(builtins, DECORATOR, _decorator(options.only, Options(budget=budget, known=known)))
     sys.meta_path.insert(0, finder)
     try:
         _run(path, [options.script, *options.arguments])
@@ -47,6 +52,8 @@ def main(arguments: Sequence[str]) -> int:
         delattr(builtins, DECORATOR)
         if options.report:
             print(report_of(place.watched for place in places), file=sys.stderr)
+        if history is not None and budget is not None:
+            history.save([path, *finder.users], budget.total - budget.ahead, _situations())
         if options.write:
             from ._write import write
 
@@ -54,6 +61,22 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"cnet.accelerate: changed {file}", file=sys.stderr)
         unwatch(places)
     return 0
+
+
+def _history(path: str, options: argparse.Namespace) -> History:
+    only = ["--only", options.only] if options.only != "*" else []
+    return History.of(path, [*only, *options.arguments])
+
+
+def _situations() -> dict[tuple[str, str], Past]:
+    """What this run has found out of all functions."""
+    return {
+        (watched.label, repr(key)): Past(
+            one.so_far, one.replaced, one.refusal or watched.reason, one.price
+        )
+        for watched in [place.watched for place in places]
+        for key, one in watched.situations.items()
+    }
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,6 +96,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--at-once", action="store_true",
         help="learn each function at its second call, even if it takes little time in all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-history", action="store_true",
+        help="do not use, and do not keep, what earlier runs have found out",
     )  # fmt: skip
     parser.add_argument("script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
@@ -174,6 +201,8 @@ class _Finder:
         """Where the standard library and cnet are, with symbolic links and without."""
         self.foreign: set[str] = set()
         """Packages that were found there."""
+        self.users: list[str] = []
+        """Files of the user."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         package = fullname.partition(".")[0]
@@ -186,6 +215,7 @@ class _Finder:
             self.foreign.add(package)
             return None
         spec.loader = _Loader(fullname, spec.origin)
+        self.users.append(os.path.abspath(spec.origin))
         return spec
 
     def is_installed(self, origin: str) -> bool:

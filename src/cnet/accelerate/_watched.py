@@ -4,8 +4,8 @@ import functools
 import sys
 import threading
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from time import perf_counter, thread_time
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from ._recorded import Recorded, local
 from ._values import is_plain
 
 if TYPE_CHECKING:
+    from ._history import Past
     from ._learned import Learned
     from ._plans import Plan
 
@@ -64,6 +65,8 @@ class Options:
     rtol: float | None = None
     budget: Budget | None = None
     """That of a whole script; by default, each function has its own."""
+    known: "Mapping[tuple[str, str], Past]" = field(default_factory=dict)
+    """What earlier runs of the script have found out."""
 
 
 class Situation:
@@ -82,6 +85,10 @@ class Situation:
         """Those of the shortest call."""
         self.so_far = 0.0
         """Seconds of the processor in all calls of the original."""
+        self.replaced = 0.0
+        """Those that it would have taken for calls that cnet has computed."""
+        self.expected = 0.0
+        """Those of an earlier run."""
         self.work = float("inf")
         """The least in a call."""
         self.elements = 0
@@ -216,6 +223,8 @@ class Watched:
             if len(self.situations) > MOST_SITUATIONS:
                 self.situations.clear()
             found = self.situations[key] = Situation()
+            if past := self.options.known.get((self.label, repr(key))):
+                found.expected, found.refusal, found.price = past.all, past.refusal, past.price
         return found
 
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -287,8 +296,10 @@ class Watched:
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
-        can_save = float("inf") if self.is_wanted else situation.so_far * situation.saved_share
-        if not self.budget.allows(self.price(situation), can_save, situation.price > 0):
+        seconds = max(situation.so_far, situation.expected)
+        can_save = float("inf") if self.is_wanted else seconds * situation.saved_share
+        is_unlikely = situation.price > 0 or self._is_without_forward(args)
+        if not self.budget.allows(self.price(situation), can_save, is_unlikely):
             return False
         self.is_waiting = not self._is_prepared(args)
         return not self.is_waiting
@@ -296,8 +307,14 @@ class Watched:
     def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
         first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
-        price = price_of(situation.work, situation.images or 0, situation.elements)
+        searches = 2 if self.role == "backward" else 1
+        price = price_of(situation.work, situation.images or 0, situation.elements, searches)
         return Price(*(first + (situation.price or seconds) for seconds in price))
+
+    def _is_without_forward(self, args: tuple[Any, ...]) -> bool:
+        """Whether learning the forward function that belongs to it was in vain."""
+        partner = self.partner(args)
+        return partner is not None and partner.failed > 0 and partner.is_hopeless()
 
     def _is_prepared(self, args: tuple[Any, ...]) -> bool:
         """Whether what is known of the forward function is enough to learn the backward one."""

@@ -1,6 +1,5 @@
 """Where the files of data sets are, and which files were published."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,15 +18,6 @@ class File(NamedTuple):
     name: str
     size: int
     hash: str
-
-
-def cache_folder() -> Path:
-    """The folder for downloads of the command: $CNET_CACHE, $XDG_CACHE_HOME/cnet, ~/.cache/cnet."""
-    if cache := os.environ.get("CNET_CACHE"):
-        return Path(cache)
-    if cache := os.environ.get("XDG_CACHE_HOME"):
-        return Path(cache) / "cnet"
-    return Path.home() / ".cache" / "cnet"
 
 
 def find_idx(

@@ -1,7 +1,7 @@
 """Copies, transposes, sums, elementwise functions and matrix products."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, permutations
 from math import prod
@@ -126,6 +126,8 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
 }
 GRADIENTS: dict[str, Callable[..., Array]] = {
     "product": lambda dy, x: dy * x,
+    "difference": lambda y, t: y - t,
+    "softmax and cross-entropy, dx": lambda dy, y: y * (1 + dy),
     "relu, dx": lambda dy, x: dy * (x > 0),
     "relu, dx, 1 at 0": lambda dy, x: dy * (x >= 0),
     "relu, dx from the inverse mask": lambda dy, x: dy * (x == 0),
@@ -138,6 +140,10 @@ GRADIENTS: dict[str, Callable[..., Array]] = {
     "sigmoid, dx": lambda dy, x: GRADIENTS["sigmoid, dx from the result"](dy, _sigmoid(x)),
     "tanh, dx": lambda dy, x: GRADIENTS["tanh, dx from the result"](dy, np.tanh(x)),
 }
+
+
+DIRECT = ("difference",)
+"""Functions whose results are not added to old values: these would be in them, too."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +204,8 @@ def elementwise(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     for name, paths in calls:
         with np.errstate(all="ignore"):
             value = Elementwise(name)(*[parts[path] for path in paths])
-        if any(is_multiple(values, value, error) for values, error in targets):
+        known = targets[:1] if name in DIRECT else targets
+        if any(is_multiple(values, value, error) for values, error in known):
             yield Term(Elementwise(name), paths)
 
 
@@ -241,42 +248,47 @@ def _matrices(shape: Shape) -> list[Shape]:
     ))  # fmt: skip
 
 
+def matrix_products(problem: Problem) -> Iterator[tuple[Term, Array]]:
+    """Products of two inputs with as many elements as the result, and their first values."""
+    results = _matrices(problem.shape)
+    for paths in problem.contracted():
+        a, b = (problem.inputs[path][0] for path in paths)
+        for first in _matrices(a.shape):
+            for a_transposed in (False, True)[: min(first)]:
+                m, inner = first[::-1] if a_transposed else first
+                for second in _matrices(b.shape):
+                    for b_transposed in (False, True)[: min(second)]:
+                        rows, p = second[::-1] if b_transposed else second
+                        if rows == inner and (m, p) in results:
+                            operation = Product(first, second, a_transposed, b_transposed)
+                            yield Term(operation, paths), operation(a, b).astype(np.float64)
+
+
+def with_biases(problem: Problem, term: Term, linear: Array) -> Iterator[tuple[Term, Array]]:
+    """The product plus each vector that may be its bias."""
+    assert isinstance(term.operation, Product)
+    for axis in (1, 0):
+        shape = (1, linear.shape[1]) if axis else (linear.shape[0], 1)
+        for path in problem.of_size(linear.shape[axis]):
+            if path not in term.operands:
+                bias = problem.inputs[path][0].reshape(shape)
+                operation = replace(term.operation, bias=shape)
+                yield Term(operation, (*term.operands, path)), linear + bias
+
+
 def products(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     if problem.result.dtype.kind != "f":
         return
-    results = _matrices(problem.shape)
-    for paths in problem.pairs():
-        a, b = (problem.inputs[path][0] for path in paths)
-        for first in _matrices(a.shape):
-            for a_transposed in (False, True):
-                m, inner = first[::-1] if a_transposed else first
-                for second in _matrices(b.shape):
-                    for b_transposed in (False, True):
-                        rows, p = second[::-1] if b_transposed else second
-                        if rows == inner and (m, p) in results:
-                            yield from _dense(
-                                problem, paths, Product(first, second, a_transposed, b_transposed)
-                            )
-
-
-def _dense(problem: Problem, paths: tuple[Operand, ...], operation: Product) -> Iterator[Term]:
-    value = operation(*[problem.inputs[path][0] for path in paths]).astype(np.float64)
-    if any(
-        is_multiple(target.values[0].reshape(value.shape), value, target.errors[0])
-        for target in problem.targets
-    ):
-        yield Term(operation, paths)
-    for axis in (1, 0):
-        for activation, bias, shape in biases(problem, value, axis, 1 - axis, paths):
-            operands = paths if bias is None else (*paths, bias)
-            yield Term(
-                Product(*_fields(operation), shape if bias is not None else (), activation),
-                operands,
-            )
-
-
-def _fields(operation: Product) -> tuple[Shape, Shape, bool, bool]:
-    return (
-        operation.first, operation.second, operation.is_first_transposed,
-        operation.is_second_transposed,
-    )  # fmt: skip
+    for term, value in matrix_products(problem):
+        if any(
+            is_multiple(target.values[0].reshape(value.shape), value, target.errors[0])
+            for target in problem.targets
+        ):
+            yield term
+        assert isinstance(term.operation, Product)
+        for axis in (1, 0):
+            for activation, bias, shape in biases(problem, value, axis, 1 - axis, term.operands):
+                operands = term.operands if bias is None else (*term.operands, bias)
+                bias_shape = shape if bias is not None else ()
+                operation = replace(term.operation, bias=bias_shape, activation=activation)
+                yield Term(operation, operands)

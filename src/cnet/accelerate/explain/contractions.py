@@ -93,7 +93,7 @@ def contractions(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     """Gradients of filters that may explain the output."""
     if problem.result.dtype.kind != "f" or problem.result.ndim < 2:
         return
-    for first, second in problem.pairs():
+    for first, second in problem.contracted():
         dy, columns = problem.inputs[first][0], problem.inputs[second][0]
         if columns.ndim < 2:
             continue

@@ -14,7 +14,7 @@ from .expressions import Correction, Expression, Term
 from .fitting import is_multiple
 from .samples import TINY, Operand, Problem
 
-EPSILONS = (0.0, 1e-8, 1e-7)
+EPSILONS = (0.0, 1e-8, 1e-7, *(float(np.finfo(dtype).eps) for dtype in "df"))
 """Constants to try, with the tiny numbers of the call."""
 
 

@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, permutations
+from math import isqrt
 from time import thread_time
 
 import numpy as np
@@ -159,6 +160,14 @@ class Problem:
         """The ordered pairs of inputs that may be the two operands."""
         for first, second in permutations(self.inputs, 2):
             if not self.new or first in self.new or second in self.new:
+                yield first, second
+
+    def contracted(self) -> Iterator[tuple[Operand, Operand]]:
+        """The pairs whose sizes are those of factors of a product with as many elements."""
+        for first, second in self.pairs():
+            sizes = self.inputs[first][0].size * self.inputs[second][0].size
+            squared, rest = divmod(sizes, self.result.size)
+            if not rest and isqrt(squared) ** 2 == squared:
                 yield first, second
 
     def with_terms(self, terms: Sequence[Term]) -> "Problem":

@@ -18,6 +18,7 @@ from .arithmetic import (
     sums,
     two_valued,
 )
+from .augmented import augmented
 from .columns import columns, paddings
 from .contractions import contractions, gradients_per_image
 from .convolution import Convolution, convolutions, known_convolutions
@@ -34,6 +35,7 @@ from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
 from .pooling import Pooling, known_poolings, poolings, poolings_of
 from .samples import OutOfTime, Problem, Sample
+from .softmax import SoftmaxGradient, softmax_axes, softmax_gradients, softmaxes
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 12
@@ -43,7 +45,7 @@ RARE = ("sigmoid, dx", "tanh, dx")
 CHEAP: tuple[Rule, ...] = (
     copies, deviations, elementwise, two_valued, sums, paddings, columns, products,
     known_convolutions, contractions, gradients_per_image, places, exponential_units,
-    normalizations, weight_gradients, normalization_gradients,
+    softmaxes, softmax_gradients, normalizations, weight_gradients, normalization_gradients,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 STAGES = ("known", "masked", "unknown")
@@ -144,6 +146,7 @@ def _known(
         or fit(problem, steps_of_optimizers(problem, terms))
         or _with_decay(problem, operations, terms)
         or _of_rows(problem, operations)
+        or _of_augmented(problem, operations)
     )
 
 
@@ -164,6 +167,13 @@ def _of_rows(problem: Problem, operations: tuple[object, ...]) -> Expression | N
     return _first(problem.with_terms(images), rules, (*operations, *pools)) if images else None
 
 
+def _of_augmented(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+    """An explanation with ones for the bias, or without the weights for it, among the operands."""
+    terms = augmented(problem)
+    rules = copies, products, softmaxes
+    return _first(problem.with_terms(terms), rules, operations) if terms else None
+
+
 def _unknown(
     problem: Problem, operations: tuple[object, ...], is_masked: bool
 ) -> Expression | None:
@@ -181,7 +191,8 @@ def _of_masked(
 ) -> Expression | None:  # fmt: skip
     """An explanation with gradients of activations among the operands."""
     masked = sorted(_masked(problem), key=_likelihood)[:MOST_MASKED]
-    return _first(problem.with_terms(masked), rules, operations) if masked else None
+    more = augmented(problem) if masked else []
+    return _first(problem.with_terms([*masked, *more]), rules, operations) if masked else None
 
 
 def _likelihood(term: Term) -> tuple[bool, bool]:
@@ -218,6 +229,10 @@ def _masked(problem: Problem) -> Iterator[Term]:
                 names.append("sigmoid, dx from the result")
             elif low >= -1 and high <= 1:
                 names.append("tanh, dx from the result")
+            if low >= 0 and high <= 1:
+                for axis in softmax_axes(other, 100 * problem.tolerance):
+                    yield Term(SoftmaxGradient(axis), (first, second))
+                    names.insert(0, "softmax and cross-entropy, dx")
             for name in names or ["relu, dx"]:
                 yield Term(Elementwise(name), (first, second))
 
