@@ -7,6 +7,7 @@ Only if an input requires grad, the call becomes a node of the graph.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from inspect import CO_VARARGS
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -100,7 +101,8 @@ class Operation(Generic[Output]):
     @classmethod
     def _applier(cls) -> Apply:
         """`apply` of this class."""
-        return {1: _of_one, 2: _of_two}.get(cls._inputs(), _of_any)(cls)
+        of_any, inputs = _of_any(cls), cls._inputs()
+        return _of(inputs)(cls, cls.compute, cls.forward, of_any) if inputs > 0 else of_any
 
     @classmethod
     def _inputs(cls) -> int:
@@ -108,8 +110,7 @@ class Operation(Generic[Output]):
         for function, others in (cls.forward, 1), (cls.compute, 0):  # others: ctx
             code = getattr(getattr(function, "__func__", function), "__code__", None)
             if code is not None and not code.co_flags & CO_VARARGS:
-                count: int = code.co_argcount - others - hasattr(function, "__self__")
-                return 0 if function.__defaults__ and others else count
+                return int(code.co_argcount - others - hasattr(function, "__self__"))
         return 0
 
     @classmethod
@@ -136,74 +137,6 @@ class Operation(Generic[Output]):
         assign(x, y)
 
 
-def _of_one(cls: type[Operation[Any]]) -> Apply:
-    """`apply` of an operation with one input."""
-    compute, forward = cls.compute, cls.forward
-
-    def apply(x: Any, /, **kwargs: Any) -> Any:
-        mode = current.__dict__
-        if mode["recorder"] is not None or mode["calls"] is not None:
-            return _observed(cls, (x,), kwargs)
-        edge = None
-        if isinstance(x, Variable):
-            if mode["enabled"]:
-                if x._view is not None:
-                    x._renew()
-                if x._requires_grad:
-                    edge = x._grad_fn or x, x._output_index
-            x = x._array
-        if edge is None and compute is not None:
-            result = compute(x, **kwargs) if kwargs else compute(x)
-        else:
-            ctx = _new(Context)
-            ctx.function, ctx.edges = cls, (edge,)
-            result = forward(ctx, x, **kwargs)
-            if edge is not None:
-                return ctx._outputs(result)
-        return wrap(result) if type(result) is np.ndarray else _tensors(result)
-
-    return apply
-
-
-def _of_two(cls: type[Operation[Any]]) -> Apply:
-    """`apply` of an operation with two inputs."""
-    compute, forward, whole = cls.compute, cls.forward, _of_any(cls)
-
-    def apply(a: Any, b: Any = _BY_NAME, /, **kwargs: Any) -> Any:
-        if b is _BY_NAME:
-            return whole(a, **kwargs)
-        mode = current.__dict__
-        if mode["recorder"] is not None or mode["calls"] is not None:
-            return _observed(cls, (a, b), kwargs)
-        enabled, a_edge, b_edge = mode["enabled"], None, None
-        if isinstance(a, Variable):
-            if enabled:
-                if a._view is not None:
-                    a._renew()
-                if a._requires_grad:
-                    a_edge = a._grad_fn or a, a._output_index
-            a = a._array
-        if isinstance(b, Variable):
-            if enabled:
-                if b._view is not None:
-                    b._renew()
-                if b._requires_grad:
-                    b_edge = b._grad_fn or b, b._output_index
-            b = b._array
-        recorded = a_edge or b_edge
-        if not recorded and compute is not None:
-            result = compute(a, b, **kwargs) if kwargs else compute(a, b)
-        else:
-            ctx = _new(Context)
-            ctx.function, ctx.edges = cls, (a_edge, b_edge)
-            result = forward(ctx, a, b, **kwargs)
-            if recorded:
-                return ctx._outputs(result)
-        return wrap(result) if type(result) is np.ndarray else _tensors(result)
-
-    return apply
-
-
 def _of_any(cls: type[Operation[Any]]) -> Apply:
     """`apply` of an operation with any number of inputs."""
     compute, forward = cls.compute, cls.forward
@@ -213,7 +146,7 @@ def _of_any(cls: type[Operation[Any]]) -> Apply:
         if mode["recorder"] is not None or mode["calls"] is not None:
             return _observed(cls, args, kwargs)
         arrays, edges, recorded = inputs_of(args, mode["enabled"])
-        if not recorded and compute is not None:
+        if compute is not None and not recorded:
             result = compute(*arrays, **kwargs)
         else:
             ctx = _new(Context)
@@ -224,6 +157,64 @@ def _of_any(cls: type[Operation[Any]]) -> Apply:
         return wrap(result) if type(result) is np.ndarray else _tensors(result)
 
     return apply
+
+
+_OF_INPUTS = """
+def of_inputs(cls, compute, forward, of_any):
+    def apply({parameters}, /, **kwargs):
+        if {last} is _MISSING:
+            return of_any(*[x for x in ({inputs},) if x is not _MISSING], **kwargs)
+        mode = current.__dict__
+        if mode["recorder"] is not None or mode["calls"] is not None:
+            return _observed(cls, ({inputs},), kwargs)
+        enabled = mode["enabled"]
+        {arrays}
+        if compute is not None and {no_edges}:
+            result = compute({inputs}, **kwargs) if kwargs else compute({inputs})
+        else:
+            ctx = _new(Context)
+            ctx.function, ctx.edges = cls, ({edges},)
+            result = forward(ctx, {inputs}, **kwargs)
+            if {any_edge}:
+                return ctx._outputs(result)
+        return wrap(result) if type(result) is np.ndarray else _tensors(result)
+
+    return apply
+"""
+_ARRAY = """
+        {x}_edge = None
+        if isinstance({x}, Variable):
+            if enabled:
+                if {x}._view is not None:
+                    {x}._renew()
+                if {x}._requires_grad:
+                    {x}_edge = {x}._grad_fn or {x}, {x}._output_index
+            {x} = {x}._array
+"""
+_MISSING = object()
+"""Marks an input that is not given, or given by its name, so that it has no gradient."""
+
+
+@cache
+def _of(count: int) -> Callable[..., Apply]:
+    """`_of_any` for a number of inputs: the loop over them is unrolled, which saves a third.
+
+    The arguments of the result are a class, its `compute` and `forward`, and `_of_any` of it.
+    """
+    inputs = [f"x{position}" for position in range(count)]
+    edges = [f"{x}_edge" for x in inputs]
+    source = _OF_INPUTS.format(
+        parameters=", ".join([inputs[0], *[f"{x}=_MISSING" for x in inputs[1:]]]),
+        last=inputs[-1],
+        inputs=", ".join(inputs),
+        arrays="".join([_ARRAY.format(x=x) for x in inputs]).strip(),
+        no_edges=" is None and ".join(edges) + " is None",
+        edges=", ".join(edges),
+        any_edge=" or ".join(edges),
+    )
+    names: dict[str, Any] = {}
+    exec(compile(source, f"<apply of {count} inputs>", "exec"), globals(), names)
+    return names["of_inputs"]
 
 
 def inputs_of(args: tuple[Any, ...], enabled: bool) -> "tuple[list[Any], list[Edge | None], bool]":
@@ -269,9 +260,6 @@ def _tensors(result: Any) -> Any:
     return wrap(result if type(result) is np.ndarray else np.asarray(result))
 
 
-_BY_NAME = object()
-"""Marks an input that is not given, or given by its name, so that it has no gradient."""
-
 _new: Any = object.__new__  # a call of a class takes twice as long
 _new_tuple: Any = tuple.__new__
 
@@ -285,7 +273,7 @@ class ViewOperation(Operation[Output]):
     @classmethod
     def _applier(cls) -> Apply:
         """`apply` for one argument."""
-        compute, forward, whole = cls.compute, cls.forward, _of_one(cls)
+        compute, forward, whole = cls.compute, cls.forward, super()._applier()
         default: Any = Operation.forward
         saves_nothing = getattr(forward, "__func__", None) is default.__func__
 

@@ -15,6 +15,7 @@ options. Only what they need is saved. `by_kernel` lets a kernel compute such a 
 
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
+from inspect import CO_VARARGS
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -61,6 +62,12 @@ class Formula(Operation[Tensor]):
     promoted: ClassVar[Callable[..., tuple[Array, ...]]]
     """The operands in the dtype in which they are computed."""
     gradients: ClassVar[tuple[Gradient, ...]]
+    operands: ClassVar[int]
+    """Their number; 0 if it may vary."""
+
+    @classmethod
+    def _inputs(cls) -> int:
+        return getattr(cls, "operands", 0)
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
@@ -205,11 +212,10 @@ def define(
     single = single or isinstance(value, np.ufunc)
     evaluate = _evaluation(value, single)
     promoted = _promotion(title, promote)
-    count = len(gradients) or getattr(value, "nin", 0)
     return _class_of(
         Formula, title=title, value=staticmethod(evaluate), promoted=staticmethod(promoted),
-        compute=staticmethod(_computation(title, evaluate, promoted, count)),
-        gradients=tuple(map(_gradient, gradients)),
+        compute=staticmethod(_computation(title, evaluate, promoted)),
+        gradients=tuple(map(_gradient, gradients)), operands=_operands_of(value, gradients),
     )  # fmt: skip
 
 
@@ -221,12 +227,12 @@ def _promotion(title: str, promote: Promote) -> Callable[..., tuple[Array, ...]]
 
 
 def _computation(
-    title: str, value: Callable[..., Any], promoted: Callable[..., tuple[Array, ...]], count: int
+    title: str, value: Callable[..., Any], promoted: Callable[..., tuple[Array, ...]]
 ) -> Callable[..., Any]:
-    """`Formula.compute` for a number of operands, or any if it is 0."""
+    """`Formula.compute`."""
     number = getattr(value, "number", None)
 
-    def computed(operands: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def compute(*operands: Any, **options: Any) -> Any:
         if number is not None:
             y = plain.combine(number, (*operands, *options.values()) if options else operands)
             if y is not None:
@@ -238,11 +244,15 @@ def _computation(
             check_broadcast(title, arrays)
             raise
 
-    functions: dict[int, Callable[..., Any]] = {
-        1: lambda x, **options: computed((x,), options),
-        2: lambda a, b, **options: computed((a, b), options),
-    }
-    return functions.get(count, lambda *operands, **options: computed(operands, options))
+    return compute
+
+
+def _operands_of(value: Any, gradients: Sequence[Any]) -> int:
+    """The number of operands of a formula; 0 if it may vary."""
+    if gradients or isinstance(value, np.ufunc):
+        return len(gradients) or value.nin
+    code = getattr(value, "__wrapped__", value).__code__
+    return 0 if code.co_flags & CO_VARARGS else code.co_argcount
 
 
 def _gradient(formula: Callable[..., Any]) -> Gradient:
