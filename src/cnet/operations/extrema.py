@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..autograd import Array, Context, Operation
+from ..engine import wrap
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, reduced_axes
@@ -183,6 +184,37 @@ def gradient_of_taken(ctx: Context, grad: Array) -> Array:
     return scattered("take", dx, indices, grad.reshape(indices.shape), ctx.axis)
 
 
+class MaxAt(Operation[tuple[Tensor, Tensor]]):
+    """The maxima along an axis, and the positions of the first of them."""
+
+    ufunc: ClassVar[np.ufunc] = np.maximum
+    positions: ClassVar[Any] = np.ndarray.argmax
+
+    @classmethod
+    def compute(cls, x: Array, *, axis: int, keepdims: bool) -> tuple[Array, Array]:
+        indices = np.asarray(cls.positions(x, axis, keepdims=keepdims))
+        return extremum(cls.ufunc, x, (axis,), keepdims), indices
+
+    @classmethod
+    def forward(
+        cls, ctx: Context, x: Array, *, axis: int, keepdims: bool
+    ) -> tuple[Array, Array]:
+        values, indices = cls.compute(x, axis=axis, keepdims=keepdims)
+        ctx.save_for_backward(indices.reshape(kept_shape(x.shape, (axis,))))
+        ctx.axis = axis
+        return values, indices
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array, _: None) -> Any:
+        return gradient_of_taken(ctx, grad)
+
+
+class MinAt(MaxAt):
+    """The minima along an axis, and the positions of the first of them."""
+
+    ufunc, positions = np.minimum, np.ndarray.argmin
+
+
 class Take(Operation[tuple[Tensor, Tensor]]):
     """Elements along an axis at given positions, none of which may repeat within a row."""
 
@@ -211,35 +243,35 @@ def take(
 
 
 def _with_indices(
-    function: str, x: TensorLike, dim: Any, keepdim: bool, positions: Any
+    function: str, operation: type[MaxAt], x: TensorLike, dim: Any, keepdim: bool
 ) -> ValuesAndIndices:
     if not hasattr(dim, "__index__"):
         raise TypeError(
             f"{function}: dim must be an int or a tensor (got {dim!r}); for several axes use "
             f"a{function}"
         )
-    array = array_of(x)
-    axis = dim_of(function, dim, array.ndim)
-    if array.ndim == 0:
+    shape = x.shape
+    axis = dim_of(function, dim, len(shape))
+    if not shape:
         indices = np.zeros((), np.int64)
         return ValuesAndIndices(Max.apply(x, axes=(), keepdims=False), Tensor(indices))
-    if array.shape[axis] == 0:
-        raise ValueError(_nothing(function, array.shape, axis))
-    return take(x, positions(array, axis, keepdims=True), axis, keepdim)
+    if shape[axis] == 0:
+        raise ValueError(_nothing(function, shape, axis))
+    return ValuesAndIndices(*operation.apply(x, axis=axis, keepdims=keepdim))
 
 
 def _extremum(
-    function: str, elementwise: Any, reduction: Any, positions: Any, x: TensorLike, dim: Any,
-    keepdim: bool, options: dict[str, Any],
+    function: str, elementwise: Any, reduction: Any, whole: type[_Extremum], along: type[MaxAt],
+    x: TensorLike, dim: Any, keepdim: bool, options: dict[str, Any],
 ) -> Any:  # fmt: skip
     """Implements `max` and `min`, depending on the kinds of arguments."""
     if not isinstance(x, (Tensor, np.ndarray)):
         raise TypeError(f"{function}: input must be a tensor (got {type(x).__name__})")
     if not options:
         if type(dim) is int:
-            return _with_indices(function, x, dim, keepdim, positions)
+            return _with_indices(function, along, x, dim, keepdim)
         if dim is None and not keepdim:
-            return reduction(x)
+            return whole.apply(x, axes=_axes(function, x, None), keepdims=False)
     if "other" in options:
         dim = options.pop("other")
     if isinstance(dim, Tensor) or (isinstance(dim, np.ndarray) and dim.ndim):
@@ -253,7 +285,7 @@ def _extremum(
     if dim is not None:
         if numpys:
             raise TypeError(f"{function}: axis and dim are the same argument")
-        return _with_indices(function, x, dim, keepdim, positions)
+        return _with_indices(function, along, x, dim, keepdim)
     if keepdim:
         raise TypeError(f"{function}: keepdim requires dim")
     return reduction(x, **options)
@@ -302,7 +334,7 @@ def max(
     >>> cnet.max(x), cnet.max(x, axis=0)
     (tensor(4.), tensor([4., 3.]))
     """
-    return _extremum("max", maximum, amax, np.ndarray.argmax, input, dim, keepdim, options)
+    return _extremum("max", maximum, amax, Max, MaxAt, input, dim, keepdim, options)
 
 
 @operation(methods=("min",), numpy=(np.min, np.amin))
@@ -348,7 +380,7 @@ def min(
     tensor([[1. , 2. ],
             [1.5, 2.5]])
     """
-    return _extremum("min", minimum, amin, np.ndarray.argmin, input, dim, keepdim, options)
+    return _extremum("min", minimum, amin, Min, MinAt, input, dim, keepdim, options)
 
 
 @operation(methods=("argmax",), numpy=(np.argmax,))
@@ -430,4 +462,4 @@ def _positions(
     if x.ndim == 0:
         return Tensor(np.zeros((), np.int64))
     found = positions(array_of(x), None if axis is None else axes[0], keepdims=keepdims)
-    return Tensor(np.asarray(found))
+    return wrap(np.asarray(found))  # type: ignore[return-value]

@@ -257,12 +257,15 @@ times_quotient = by_kernel("times_quotient")(lambda g, y, x: g * (y / x))
 
 class Prod(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
+    def compute(x: Array, *, axes: Axes, keepdims: bool) -> Array:
         if x.dtype is FLOAT32 or x.dtype is FLOAT64:
-            y = reduced(x, "product", axes, keepdims)
-        else:
-            dtype = None if x.dtype.kind == "f" else np.int64
-            y = np.asarray(_product(x, axes, dtype, None, keepdims))
+            return reduced(x, "product", axes, keepdims)
+        dtype = None if x.dtype.kind == "f" else np.int64
+        return np.asarray(_product(x, axes, dtype, None, keepdims))
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
+        y = cls.compute(x, axes=axes, keepdims=keepdims)
         ctx.save_for_backward(x, y)
         ctx.axes = axes
         return y
