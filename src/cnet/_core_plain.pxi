@@ -214,6 +214,31 @@ def small_variance(ndarray x, tuple sizes, tuple shape, double freedom, bint roo
 
 
 @cython.cdivision(True)
+def small_extremum(ndarray x, tuple sizes, tuple shape, bint least):
+    """The maxima, or if `least` the minima, and the positions of the first of them, in a shape.
+
+    NaN wins over numbers. There must be elements.
+    """
+    cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(x))
+    cdef ndarray positions = cnp.PyArray_EMPTY(
+        PyArray_NDIM(y), cnp.PyArray_DIMS(y), cnp.NPY_INT64, 0)
+    cdef ptrdiff_t n, count, step, i, k, first, found
+    cdef double value, best
+    n, count, step = sizes
+    for i in range(n * step):
+        first = i // step * count * step + i % step
+        found = 0
+        best = number_at(x, first)
+        for k in range(1, count):
+            value = number_at(x, first + k * step)
+            if best == best and not (value >= best if least else value <= best):
+                best, found = value, k
+        store_at(y, i, best)
+        (<int64_t *>PyArray_DATA(positions))[i] = found
+    return y, positions
+
+
+@cython.cdivision(True)
 def small_logsumexp(ndarray x, tuple sizes, tuple shape):
     """The logarithms of the sums of the exponentials, in a shape."""
     cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(x))

@@ -255,9 +255,9 @@ def _observed(cls: type[Operation[Any]], args: tuple[Any, ...], kwargs: dict[str
 
 def _tensors(result: Any) -> Any:
     """The tensor of a result without a graph, or the tensors of several."""
-    if type(result) is tuple:
-        return tuple(map(_tensors, result))
-    return wrap(result if type(result) is np.ndarray else np.asarray(result))
+    if type(result) is not tuple:
+        return wrap(np.asarray(result))
+    return tuple([wrap(y if type(y) is np.ndarray else np.asarray(y)) for y in result])
 
 
 _new: Any = object.__new__  # a call of a class takes twice as long

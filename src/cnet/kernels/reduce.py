@@ -89,7 +89,7 @@ def reduce_plain(
 
 
 SMALL = 1024
-"""The most elements of `small_variance` and `small_logsumexp`."""
+"""The most elements of `small_variance`, `small_extremum` and `small_logsumexp`."""
 
 
 def small_variance(
@@ -102,6 +102,14 @@ def small_variance(
     """
     small = _small(x, axes, keepdims)
     return None if small is None else _core.small_variance(*small, freedom, root)
+
+
+def small_extremum(
+    x: Array, axis: int, keepdims: bool, least: bool
+) -> tuple[Array, Array] | None:
+    """The maxima or minima along an axis, and the positions of the first; None as above."""
+    small = _small(x, (axis,), keepdims)
+    return None if small is None else _core.small_extremum(*small, least)
 
 
 def small_logsumexp(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array | None:
@@ -117,9 +125,13 @@ def _small(
     if not 0 < x.size <= SMALL:
         return None
     kept, others, passes = _passes(x.shape, axes)
-    if len(passes) > 1 or not (_core.is_plain(x) or x.dtype in (FLOAT32, FLOAT64)):
+    if len(passes) > 1:
         return None
-    return _check.array("reduce", "x", x), passes[0], kept if keepdims else others
+    if not _core.is_plain(x):
+        if x.dtype not in (FLOAT32, FLOAT64):
+            return None
+        x = _check.array("reduce", "x", x)
+    return x, passes[0], kept if keepdims else others
 
 
 @lru_cache(maxsize=1024)

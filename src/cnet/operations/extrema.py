@@ -5,12 +5,15 @@
 gradient.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ..autograd import Array, Context, Operation
 from ..engine import wrap
+from ..kernels.reduce import small_extremum
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, reduced_axes
@@ -137,6 +140,10 @@ def amin(
     return Min.apply(input, axes=axes, keepdims=keepdim)
 
 
+paired: Callable[[tuple[Tensor, Tensor]], ValuesAndIndices]
+paired = partial(tuple.__new__, ValuesAndIndices)  # a call of the class takes longer
+
+
 def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
     axes = reduced_axes(function, x, axis)
     shape = x.shape
@@ -192,6 +199,9 @@ class MaxAt(Operation[tuple[Tensor, Tensor]]):
 
     @classmethod
     def compute(cls, x: Array, *, axis: int, keepdims: bool) -> tuple[Array, Array]:
+        found = small_extremum(x, axis, keepdims, cls.ufunc is np.minimum)
+        if found is not None:
+            return found
         indices = np.asarray(cls.positions(x, axis, keepdims=keepdims))
         return extremum(cls.ufunc, x, (axis,), keepdims), indices
 
@@ -239,7 +249,7 @@ def take(
 
     If `keepdims` is false, there is one position in each row, and the axis is removed.
     """
-    return ValuesAndIndices(*Take.apply(x, indices, axis=axis, keepdims=keepdims))
+    return paired(Take.apply(x, indices, axis=axis, keepdims=keepdims))
 
 
 def _with_indices(
@@ -257,7 +267,7 @@ def _with_indices(
         return ValuesAndIndices(Max.apply(x, axes=(), keepdims=False), Tensor(indices))
     if shape[axis] == 0:
         raise ValueError(_nothing(function, shape, axis))
-    return ValuesAndIndices(*operation.apply(x, axis=axis, keepdims=keepdim))
+    return paired(operation.apply(x, axis=axis, keepdims=keepdim))
 
 
 def _extremum(
