@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from inspect import CO_VARARGS
+from types import FunctionType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -30,6 +31,16 @@ class Call(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: tuple[Variable, ...]
+
+
+class Signature(NamedTuple):
+    """The arguments of `Operation.apply`."""
+
+    inputs: int
+    """Their number; 0 if it may vary."""
+    options: tuple[str, ...]
+    """Those with names, which have no gradient; there may be others."""
+    defaults: dict[str, Any]
 
 
 @contextmanager
@@ -92,26 +103,39 @@ class Operation(Generic[Output]):
         have no gradient. The result is a tensor, or a tuple of tensors if `forward` returns a
         tuple.
         """
-        return _of_any(cls)(*args, **kwargs)  # type: ignore[no-any-return]
+        apply = cls.make_apply()
+        cls.apply = staticmethod(apply)  # type: ignore[method-assign, assignment]
+        return apply(*args, **kwargs)  # type: ignore[no-any-return]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.apply = staticmethod(cls._applier())  # type: ignore[method-assign]
+        cls.apply = vars(Operation)["apply"]  # not that of the superclass
 
     @classmethod
-    def _applier(cls) -> Apply:
-        """`apply` of this class."""
-        of_any, inputs = _of_any(cls), cls._inputs()
-        return _of(inputs)(cls, cls.compute, cls.forward, of_any) if inputs > 0 else of_any
+    def make_apply(cls) -> Apply:
+        """`apply` of this class, which `Operation.apply` replaces itself with."""
+        of_any = _of_any(cls)
+        signature = cls._signature()
+        if signature.inputs < 1 or not _RESERVED.isdisjoint(signature.options):
+            return of_any
+        needed = tuple([name for name in signature.options if name not in signature.defaults])
+        make = _of(signature.inputs, needed, tuple(signature.defaults))
+        return make(cls, cls.compute, cls.forward, of_any, signature.defaults)
 
     @classmethod
-    def _inputs(cls) -> int:
-        """The number of inputs; 0 if it may vary."""
-        for function, others in (cls.forward, 1), (cls.compute, 0):  # others: ctx
-            code = getattr(getattr(function, "__func__", function), "__code__", None)
-            if code is not None and not code.co_flags & CO_VARARGS:
-                return int(code.co_argcount - others - hasattr(function, "__self__"))
-        return 0
+    def _signature(cls) -> "Signature":
+        """The arguments of `apply`: those of `forward` and `compute` without ``ctx``."""
+        inputs, options, defaults = 0, {}, {}
+        for function, others in (cls.forward, 1), (cls.compute, 0):
+            plain: Any = getattr(function, "__func__", function)
+            if isinstance(plain, FunctionType):
+                code = plain.__code__
+                count, named = code.co_argcount, code.co_kwonlyargcount
+                if not (inputs or code.co_flags & CO_VARARGS):
+                    inputs = count - others - hasattr(function, "__self__")
+                options |= dict.fromkeys(code.co_varnames[count : count + named])
+                defaults |= plain.__kwdefaults__ or {}
+        return Signature(inputs, tuple(options), defaults)
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
@@ -138,7 +162,7 @@ class Operation(Generic[Output]):
 
 
 def _of_any(cls: type[Operation[Any]]) -> Apply:
-    """`apply` of an operation with any number of inputs."""
+    """`apply` of an operation with any number of inputs and options."""
     compute, forward = cls.compute, cls.forward
 
     def apply(*args: Any, **kwargs: Any) -> Any:
@@ -160,61 +184,70 @@ def _of_any(cls: type[Operation[Any]]) -> Apply:
 
 
 _OF_INPUTS = """
-def of_inputs(cls, compute, forward, of_any):
-    def apply({parameters}, /, **kwargs):
-        if {last} is _MISSING:
-            return of_any(*[x for x in ({inputs},) if x is not _MISSING], **kwargs)
-        mode = current.__dict__
-        if mode["recorder"] is not None or mode["calls"] is not None:
-            return _observed(cls, ({inputs},), kwargs)
-        enabled = mode["enabled"]
+def of_inputs(_cls, _compute, _forward, _of_any, _defaults):
+    def apply({parameters}, **_others):
+        if {last} is _MISSING or _others:
+            return _of_any(*[_x for _x in [{inputs}] if _x is not _MISSING], {options} **_others)
+        _mode = current.__dict__
+        if _mode["recorder"] is not None or _mode["calls"] is not None:
+            return _observed(_cls, ({inputs},), dict({options}))
+        _enabled = _mode["enabled"]
         {arrays}
-        if compute is not None and {no_edges}:
-            result = compute({inputs}, **kwargs) if kwargs else compute({inputs})
+        if _compute is not None and {no_edges}:
+            _result = _compute({inputs}, {options})
         else:
-            ctx = _new(Context)
-            ctx.function, ctx.edges = cls, ({edges},)
-            result = forward(ctx, {inputs}, **kwargs)
+            _ctx = _new(Context)
+            _ctx.function, _ctx.edges = _cls, ({edges},)
+            _result = _forward(_ctx, {inputs}, {options})
             if {any_edge}:
-                return ctx._outputs(result)
-        return wrap(result) if type(result) is np.ndarray else _tensors(result)
+                return _ctx._outputs(_result)
+        return wrap(_result) if type(_result) is np.ndarray else _tensors(_result)
 
     return apply
 """
 _ARRAY = """
-        {x}_edge = None
+        {edge} = None
         if isinstance({x}, Variable):
-            if enabled:
+            if _enabled:
                 if {x}._view is not None:
                     {x}._renew()
                 if {x}._requires_grad:
-                    {x}_edge = {x}._grad_fn or {x}, {x}._output_index
+                    {edge} = {x}._grad_fn or {x}, {x}._output_index
             {x} = {x}._array
 """
+_RESERVED = {*globals(), "dict", "isinstance", "type"}
+"""Names that these functions use, so that no option can have them."""
 _MISSING = object()
 """Marks an input that is not given, or given by its name, so that it has no gradient."""
 
 
 @cache
-def _of(count: int) -> Callable[..., Apply]:
-    """`_of_any` for a number of inputs: the loop over them is unrolled, which saves a third.
+def _of(count: int, needed: tuple[str, ...], optional: tuple[str, ...]) -> Callable[..., Apply]:
+    """`_of_any` for a number of inputs and some options, written out, which takes half the time.
 
-    The arguments of the result are a class, its `compute` and `forward`, and `_of_any` of it.
+    The arguments of the result are a class, its `compute` and `forward`, `_of_any` of it, and the
+    defaults of the optional ones.
     """
-    inputs = [f"x{position}" for position in range(count)]
-    edges = [f"{x}_edge" for x in inputs]
+    inputs = [f"_x{i}" for i in range(count)]
+    edges = [f"_edge{i}" for i in range(count)]
+    options = needed + optional
+    parameters = [inputs[0], *[f"{x}=_MISSING" for x in inputs[1:]], "/", *["*"][: len(options)]]
+    parameters += [*needed, *[f"{name}=_defaults[{name!r}]" for name in optional]]
     source = _OF_INPUTS.format(
-        parameters=", ".join([inputs[0], *[f"{x}=_MISSING" for x in inputs[1:]]]),
+        parameters=", ".join(parameters),
         last=inputs[-1],
         inputs=", ".join(inputs),
-        arrays="".join([_ARRAY.format(x=x) for x in inputs]).strip(),
-        no_edges=" is None and ".join(edges) + " is None",
+        options="".join([f"{name}={name}, " for name in options]).strip(),
+        arrays="".join(
+            [_ARRAY.format(x=x, edge=edge) for x, edge in zip(inputs, edges, strict=True)]
+        ).strip(),
+        no_edges=" is ".join([*edges, "None"]),
         edges=", ".join(edges),
         any_edge=" or ".join(edges),
     )
     names: dict[str, Any] = {}
     exec(compile(source, f"<apply of {count} inputs>", "exec"), globals(), names)
-    return names["of_inputs"]
+    return names["of_inputs"]  # type: ignore[no-any-return]
 
 
 def inputs_of(args: tuple[Any, ...], enabled: bool) -> "tuple[list[Any], list[Edge | None], bool]":
@@ -271,9 +304,9 @@ class ViewOperation(Operation[Output]):
     """
 
     @classmethod
-    def _applier(cls) -> Apply:
+    def make_apply(cls) -> Apply:
         """`apply` for one argument."""
-        compute, forward, whole = cls.compute, cls.forward, super()._applier()
+        compute, forward, whole = cls.compute, cls.forward, _of_any(cls)
         default: Any = Operation.forward
         saves_nothing = getattr(forward, "__func__", None) is default.__func__
 

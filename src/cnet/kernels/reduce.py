@@ -104,9 +104,7 @@ def small_variance(
     return None if small is None else _core.small_variance(*small, freedom, root)
 
 
-def small_extremum(
-    x: Array, axis: int, keepdims: bool, least: bool
-) -> tuple[Array, Array] | None:
+def small_extremum(x: Array, axis: int, keepdims: bool, least: bool) -> tuple[Array, Array] | None:
     """The maxima or minima along an axis, and the positions of the first; None as above."""
     small = _small(x, (axis,), keepdims)
     return None if small is None else _core.small_extremum(*small, least)

@@ -8,8 +8,8 @@ from ..arrays import INT64, Array, Shape
 from . import _memory
 from ._dispatch import call
 
-NAN = "greatest", "wins", "ignored"
-"""What `kth` does with NaN, in the order of the kernel."""
+NAN = {"greatest": 0, "wins": 1, "ignored": 2}
+"""What `kth` does with NaN, with the numbers of the kernel."""
 
 
 def sort(
@@ -113,13 +113,14 @@ def kth(
         raise ValueError(
             f"{f}: k must be at least 0 and less than the size of the axis (got {k} and {size})"
         )
-    if nan not in NAN or (integers and nan != NAN[0]):
+    rule = NAN.get(nan)
+    if rule is None or (integers and rule):
         raise ValueError(
             f"{f}: nan must be one of {', '.join(NAN)}, and greatest for integers (got {nan!r})"
         )
     shape = before + after
     values, indices = _memory.empty(shape, x.dtype), _memory.empty(shape, INT64)
-    call("kth", x, values, indices, (n, size, 1, inner), k, NAN.index(nan), bool(integers))
+    call("kth", x, values, indices, (n, size, 1, inner), k, rule, bool(integers))
     return values, indices
 
 

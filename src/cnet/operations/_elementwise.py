@@ -23,6 +23,7 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
+from ..calls import Signature
 from ..kernels import plain
 from ..kernels.elementwise import SAVED, as_floats
 from ..kernels.strided import filled
@@ -41,6 +42,7 @@ Numbers = Literal["none", "other", "either"]
 _TENSORS = (Variable, np.ndarray)
 _UNARY = (Variable, np.ndarray, np.generic)
 
+_elementwise = plain.elementwise
 _FLOAT16 = np.dtype(np.float16)
 
 
@@ -62,12 +64,11 @@ class Formula(Operation[Tensor]):
     promoted: ClassVar[Callable[..., tuple[Array, ...]]]
     """The operands in the dtype in which they are computed."""
     gradients: ClassVar[tuple[Gradient, ...]]
-    operands: ClassVar[int]
-    """Their number; 0 if it may vary."""
+    signature: ClassVar[Signature]
 
     @classmethod
-    def _inputs(cls) -> int:
-        return getattr(cls, "operands", 0)
+    def _signature(cls) -> Signature:
+        return cls.signature
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
@@ -121,7 +122,7 @@ class Elementwise(Operation[Tensor]):
 
     @classmethod
     def compute(cls, x: Array, *, a: float = 0.0, b: float = 0.0) -> Any:
-        y = plain.elementwise(cls.number, x, a, b)
+        y = _elementwise(cls.number, x, a, b)
         return cls.forward(Context(cls, (None,)), x, a=a, b=b) if y is None else y
 
     @classmethod
@@ -134,7 +135,7 @@ class Elementwise(Operation[Tensor]):
         dtype = x.dtype
         if dtype is _FLOAT16:
             x = x.astype(np.float32)
-        y = plain.elementwise(cls.number, x, a, b)
+        y = _elementwise(cls.number, x, a, b)
         if y is None:
             y = kernels.elementwise(x, cls.title, a, b)
         ctx.saved = (x if cls.saves_input else y,)
@@ -215,7 +216,7 @@ def define(
     return _class_of(
         Formula, title=title, value=staticmethod(evaluate), promoted=staticmethod(promoted),
         compute=staticmethod(_computation(title, evaluate, promoted)),
-        gradients=tuple(map(_gradient, gradients)), operands=_operands_of(value, gradients),
+        gradients=tuple(map(_gradient, gradients)), signature=_signature_of(value, gradients),
     )  # fmt: skip
 
 
@@ -247,12 +248,22 @@ def _computation(
     return compute
 
 
-def _operands_of(value: Any, gradients: Sequence[Any]) -> int:
-    """The number of operands of a formula; 0 if it may vary."""
-    if gradients or isinstance(value, np.ufunc):
-        return len(gradients) or value.nin
-    code = getattr(value, "__wrapped__", value).__code__
-    return 0 if code.co_flags & CO_VARARGS else code.co_argcount
+def _signature_of(value: Any, gradients: Sequence[Any]) -> Signature:
+    """The operands and options of a formula."""
+    if isinstance(value, np.ufunc):
+        return Signature(value.nin, (), {})
+    function = getattr(value, "__wrapped__", value)
+    code = function.__code__
+    count = len(gradients) or (0 if code.co_flags & CO_VARARGS else code.co_argcount)
+    options = code.co_varnames[count : code.co_argcount + code.co_kwonlyargcount]
+    last = dict(
+        zip(
+            reversed(options[: code.co_argcount - count]),
+            reversed(function.__defaults__ or ()),
+            strict=False,
+        )
+    )
+    return Signature(count, options, last | (function.__kwdefaults__ or {}))
 
 
 def _gradient(formula: Callable[..., Any]) -> Gradient:
@@ -369,7 +380,7 @@ def formula(
         function = define(name, value, *gradients, promote=promote, single=single)
         ufuncs = (value,) if isinstance(value, np.ufunc) else ()
         names = (name, *aliases)
-        numpy_function(*ufuncs, *numpy)(function.apply)
+        numpy_function(*ufuncs, *numpy)(function.make_apply())
         return operation(
             function,
             methods=(*names, *methods),
@@ -409,7 +420,7 @@ def _call_of(
     declaration: Declared, function: type[Operation[Tensor]], numbers: Numbers = "none"
 ) -> Declared:
     """A function with the signature of the declaration that applies the operation."""
-    apply, name = function.apply, declaration.__name__
+    apply, name = function.make_apply(), declaration.__name__
 
     def unary(input: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _UNARY):

@@ -43,7 +43,10 @@ def accepts_out(call: Public) -> Public:
     others: set[str] = getattr(call, "others", set())
 
     @wraps(call)
-    def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            return direct(*args)
+        out = kwargs.pop("out", None)
         if out is None:
             return (direct if others.isdisjoint(kwargs) else call)(*args, **kwargs)
         if isinstance(out, Tensor) and call.__name__ in _SEPARATE:

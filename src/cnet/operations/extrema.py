@@ -206,9 +206,7 @@ class MaxAt(Operation[tuple[Tensor, Tensor]]):
         return extremum(cls.ufunc, x, (axis,), keepdims), indices
 
     @classmethod
-    def forward(
-        cls, ctx: Context, x: Array, *, axis: int, keepdims: bool
-    ) -> tuple[Array, Array]:
+    def forward(cls, ctx: Context, x: Array, *, axis: int, keepdims: bool) -> tuple[Array, Array]:
         values, indices = cls.compute(x, axis=axis, keepdims=keepdims)
         ctx.save_for_backward(indices.reshape(kept_shape(x.shape, (axis,))))
         ctx.axis = axis

@@ -55,9 +55,7 @@ class Kth(Operation[tuple[Tensor, Tensor]]):
     """The elements that sorting moves to a position along an axis, and where they are first."""
 
     @staticmethod
-    def compute(
-        x: Array, *, axis: int, k: int, nan: str, keepdims: bool
-    ) -> tuple[Array, Array]:
+    def compute(x: Array, *, axis: int, k: int, nan: str, keepdims: bool) -> tuple[Array, Array]:
         values, indices = _kth(x, axis, k, nan)
         if not keepdims:
             return values, indices
@@ -106,10 +104,11 @@ def _chosen(function: str, x: TensorLike, dim: Any, choose: Any) -> ValuesAndInd
 def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, nan: str) -> Any:
     if dim is None:
         return Median.apply(x, nan=nan)
-    return _chosen(
-        function, x, dim,
-        lambda axis, n: Kth.apply(x, axis=axis, k=_middle(n), nan=nan, keepdims=keepdim),
-    )  # fmt: skip
+
+    def choose(axis: int, size: int) -> Any:
+        return Kth.apply(x, axis=axis, k=_middle(size), nan=nan, keepdims=keepdim)
+
+    return _chosen(function, x, dim, choose)
 
 
 @operation(Median, methods=("median",))
