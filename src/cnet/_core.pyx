@@ -10,7 +10,7 @@ cimport cython
 cimport numpy as cnp
 from libc.math cimport INFINITY, exp, isfinite, log, sqrt
 from libc.stdint cimport PTRDIFF_MAX, int64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from numpy cimport (
     PyArray_CheckExact,
     PyArray_DATA,

@@ -164,6 +164,27 @@ def reduce(int operation, x, tuple sizes, tuple shape, double divisor, bint root
     return y
 
 
+def assemble(tuple arrays, tuple shape, tuple parts):
+    """The kernel `strided_copy` from plain arrays to a new one.
+
+    A part is the geometry as bytes, or None if it is empty.
+    """
+    cdef cnet_call c
+    cdef Py_ssize_t i
+    if redirected or not are_plain(arrays):
+        return None
+    cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(<ndarray>arrays[0]))
+    c.slots[1].pointer = PyArray_DATA(y)
+    for i in range(len(parts)):
+        if parts[i] is not None:
+            c.slots[0].pointer = PyArray_DATA(<ndarray>arrays[i])
+            if len(<bytes?>parts[i]) != sizeof(cnet_pair):
+                raise ValueError(f"the geometry has {len(parts[i])} bytes")
+            memcpy(c.slots + 2, <const char *>parts[i], sizeof(cnet_pair))
+            run_on(y, &c, CNET_KERNEL_strided_copy)
+    return y
+
+
 # ---- Small reductions ----------------------------------------------------------------------------
 # Reductions of a few plain numbers that take several traversals. They are computed in float64, not by
 # kernels, whose calls would take longer. Sizes are those before, along and after the reduced axis.
