@@ -8,7 +8,7 @@ Only if an input requires grad, the call becomes a node of the graph.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from inspect import CO_VARARGS
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import FunctionType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -39,8 +39,11 @@ class Signature(NamedTuple):
     inputs: int
     """Their number; 0 if it may vary."""
     options: tuple[str, ...]
-    """Those with names, which have no gradient; there may be others."""
+    """Those with names, which have no gradient."""
     defaults: dict[str, Any]
+    """The defaults of options."""
+    others: bool = False
+    """Whether there may be other options."""
 
 
 @contextmanager
@@ -119,23 +122,24 @@ class Operation(Generic[Output]):
         if signature.inputs < 1 or not _RESERVED.isdisjoint(signature.options):
             return of_any
         needed = tuple([name for name in signature.options if name not in signature.defaults])
-        make = _of(signature.inputs, needed, tuple(signature.defaults))
+        make = _of(signature.inputs, needed, tuple(signature.defaults), signature.others)
         return make(cls, cls.compute, cls.forward, of_any, signature.defaults)
 
     @classmethod
     def _signature(cls) -> "Signature":
         """The arguments of `apply`: those of `forward` and `compute` without ``ctx``."""
-        inputs, options, defaults = 0, {}, {}
-        for function, others in (cls.forward, 1), (cls.compute, 0):
+        inputs, options, defaults, others = 0, {}, {}, False
+        for function, before in (cls.forward, 1), (cls.compute, 0):
             plain: Any = getattr(function, "__func__", function)
             if isinstance(plain, FunctionType):
                 code = plain.__code__
                 count, named = code.co_argcount, code.co_kwonlyargcount
                 if not (inputs or code.co_flags & CO_VARARGS):
-                    inputs = count - others - hasattr(function, "__self__")
+                    inputs = count - before - hasattr(function, "__self__")
                 options |= dict.fromkeys(code.co_varnames[count : count + named])
                 defaults |= plain.__kwdefaults__ or {}
-        return Signature(inputs, tuple(options), defaults)
+                others = others or (before == 1 and bool(code.co_flags & CO_VARKEYWORDS))
+        return Signature(inputs, tuple(options), defaults, others)
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
@@ -186,8 +190,8 @@ def _of_any(cls: type[Operation[Any]]) -> Apply:
 _OF_INPUTS = """
 def of_inputs(_cls, _compute, _forward, _of_any, _defaults):
     def apply({parameters}, **_others):
-        if {last} is _MISSING or _others:
-            return _of_any(*[_x for _x in [{inputs}] if _x is not _MISSING], {options} **_others)
+        if {last} is _MISSING{unknown}:
+            return _of_any(*[_x for _x in [{inputs}] if _x is not _MISSING], {named} **_others)
         _mode = current.__dict__
         if _mode["recorder"] is not None or _mode["calls"] is not None:
             return _observed(_cls, ({inputs},), dict({options}))
@@ -222,7 +226,9 @@ _MISSING = object()
 
 
 @cache
-def _of(count: int, needed: tuple[str, ...], optional: tuple[str, ...]) -> Callable[..., Apply]:
+def _of(
+    count: int, needed: tuple[str, ...], optional: tuple[str, ...], others: bool
+) -> Callable[..., Apply]:
     """`_of_any` for a number of inputs and some options, written out, which takes half the time.
 
     The arguments of the result are a class, its `compute` and `forward`, `_of_any` of it, and the
@@ -231,13 +237,16 @@ def _of(count: int, needed: tuple[str, ...], optional: tuple[str, ...]) -> Calla
     inputs = [f"_x{i}" for i in range(count)]
     edges = [f"_edge{i}" for i in range(count)]
     options = needed + optional
+    named = "".join([f"{name}={name}, " for name in options])
     parameters = [inputs[0], *[f"{x}=_MISSING" for x in inputs[1:]], "/", *["*"][: len(options)]]
     parameters += [*needed, *[f"{name}=_defaults[{name!r}]" for name in optional]]
     source = _OF_INPUTS.format(
         parameters=", ".join(parameters),
         last=inputs[-1],
         inputs=", ".join(inputs),
-        options="".join([f"{name}={name}, " for name in options]).strip(),
+        named=named,
+        options=named + "**_others" * others,
+        unknown="" if others else " or _others",
         arrays="".join(
             [_ARRAY.format(x=x, edge=edge) for x, edge in zip(inputs, edges, strict=True)]
         ).strip(),
