@@ -17,6 +17,8 @@ from . import _memory, plain
 from ._dispatch import call
 from ._strides import pair, strides_of
 
+_SHORT = 4
+
 Parts: TypeAlias = tuple[bytes | None, ...]
 """For each array of `assemble`, the fields of cnet_pair; None if nothing is copied."""
 _PAIR = Struct("17n")
@@ -39,13 +41,18 @@ def _packed(*pairs: tuple[int, ...] | None) -> Parts:
 
 
 @lru_cache(maxsize=1024)
-def joined(shapes: tuple[Shape, ...], axis: int) -> tuple[Shape, Parts]:
-    """The shape of arrays of these shapes joined along an axis, and the parts for `assemble`."""
+def joined(shapes: tuple[Shape, ...], axis: int) -> tuple[bool, Shape, Parts]:
+    """The shape of arrays of these shapes joined along an axis, and the parts for `assemble`.
+
+    Before them, whether all runs of elements that are copied are long: NumPy copies others faster.
+    """
     sizes = [shape[axis] for shape in shapes]
     y_shape = *shapes[0][:axis], sum(sizes), *shapes[0][axis + 1 :]
     begins = accumulate(sizes, initial=0)
     pairs = zip(shapes, begins, strict=False)
-    return y_shape, _packed(*[_range(x, y_shape, axis, 0, begin, None) for x, begin in pairs])
+    are_long = min([prod(shape[axis:]) for shape in shapes]) > _SHORT
+    parts = [_range(x, y_shape, axis, 0, begin, None) for x, begin in pairs]
+    return are_long, y_shape, _packed(*parts)
 
 
 @lru_cache(maxsize=1024)
@@ -297,9 +304,6 @@ def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:
     elif size:
         call("strided_copy", x, y, g)
     return y
-
-
-_SHORT = 4
 
 
 def _reads_far(shape: Shape, axes: Sequence[int]) -> bool:

@@ -194,16 +194,16 @@ def gradient_of_taken(ctx: Context, grad: Array) -> Array:
 class MaxAt(Operation[tuple[Tensor, Tensor]]):
     """The maxima along an axis, and the positions of the first of them."""
 
-    ufunc: ClassVar[np.ufunc] = np.maximum
     positions: ClassVar[Any] = np.ndarray.argmax
 
     @classmethod
     def compute(cls, x: Array, *, axis: int, keepdims: bool) -> tuple[Array, Array]:
-        found = small_extremum(x, axis, keepdims, cls.ufunc is np.minimum)
+        found = small_extremum(x, axis, keepdims, cls.positions is np.ndarray.argmin)
         if found is not None:
             return found
-        indices = np.asarray(cls.positions(x, axis, keepdims=keepdims))
-        return extremum(cls.ufunc, x, (axis,), keepdims), indices
+        indices = cls.positions(x, axis, keepdims=True)
+        values = elements_at("take", x, indices, axis)
+        return (values, indices) if keepdims else (values.squeeze(axis), indices.squeeze(axis))
 
     @classmethod
     def forward(cls, ctx: Context, x: Array, *, axis: int, keepdims: bool) -> tuple[Array, Array]:
@@ -220,7 +220,7 @@ class MaxAt(Operation[tuple[Tensor, Tensor]]):
 class MinAt(MaxAt):
     """The minima along an axis, and the positions of the first of them."""
 
-    ufunc, positions = np.minimum, np.ndarray.argmin
+    positions = np.ndarray.argmin
 
 
 class Take(Operation[tuple[Tensor, Tensor]]):

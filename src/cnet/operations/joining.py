@@ -11,7 +11,7 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
-from ..kernels import _memory, plain
+from ..kernels import _memory
 from ..kernels.strided import assemble, joined
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._common import also_dim
@@ -43,12 +43,10 @@ class Cat(Operation[Tensor]):
         if (0,) in shapes:  # ignored, because loops often start with an empty array
             arrays = tuple([array for array in arrays if array.shape != (0,)]) or arrays[:1]
             shapes = tuple([array.shape for array in arrays])
-        if arrays[0].dtype is dtype:
-            y = plain.assemble(arrays, *joined(shapes, axis))
-            if y is not None:
-                return y
         if _are_floats(arrays, dtype):
-            return assemble(arrays, *joined(shapes, axis))
+            are_long, shape, parts = joined(shapes, axis)
+            if are_long or is_copied_by_kernel(dtype, prod(shape)):
+                return assemble(arrays, shape, parts)
         return np.concatenate(arrays, axis, dtype=dtype)
 
     @staticmethod
@@ -71,7 +69,10 @@ def _are_floats(arrays: Sequence[Array], dtype: np.dtype[Any]) -> bool:
     """Whether all arrays have this dtype, and it is float32 or float64."""
     if dtype is not FLOAT32 and dtype is not FLOAT64:
         return False
-    return all([array.dtype is dtype for array in arrays])  # noqa: C419, a list is faster
+    for array in arrays:  # noqa: SIM110, faster than a generator
+        if array.dtype is not dtype:
+            return False
+    return True
 
 
 def _split(x: Array, sizes: Sequence[int], axis: int) -> list[Array]:
@@ -181,7 +182,9 @@ class Stack(Operation[Tensor]):
         shape = arrays[0].shape
         if _are_floats(arrays, dtype):
             part = *shape[:axis], 1, *shape[axis:]
-            return assemble(arrays, *joined((part,) * len(arrays), axis))
+            are_long, y_shape, parts = joined((part,) * len(arrays), axis)
+            if are_long:
+                return assemble(arrays, y_shape, parts)
         y = _memory.empty((*shape[:axis], len(arrays), *shape[axis:]), dtype)
         for position, array in enumerate(arrays):
             y[(slice(None),) * axis + (position,)] = array
