@@ -17,6 +17,7 @@ from cnet.autograd import (
     backward,
     enable_grad,
     is_grad_enabled,
+    listing_calls,
     no_grad,
     topological,
 )
@@ -120,6 +121,58 @@ def test_an_input_can_be_optional_or_given_by_its_name():
     assert Scaled.apply(x, factor=3.0).tolist() == [3, 6]
     assert Product.apply(x, factor=3.0).tolist() == [3, 6]
     assert Product.apply(x, 3.0).tolist() == [3, 6]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_every_input_has_an_edge(count):
+    inputs = ", ".join([f"x{i}" for i in range(count)])
+    methods = {}
+    exec(f"def forward(ctx, {inputs}, *, scale=1.0): return scale * sum(({inputs},))", methods)
+    members = {
+        "forward": staticmethod(methods["forward"]),
+        "backward": staticmethod(lambda ctx, grad: (grad,) * count),
+    }
+    total = type("Total", (Operation,), members)
+    for position in range(count):
+        leaves = [leaf(i, 1) if i == position else np.full(2, float(i)) for i in range(count)]
+        y = total.apply(*leaves, scale=2.0)
+        assert y.grad_fn.edges == (*(None,) * position, (leaves[position], 0),
+                                   *(None,) * (count - 1 - position))  # fmt: skip
+        assert y.tolist()[0] == 2 * sum(range(count))
+        assert not total.apply(*[np.ones(2)] * count).requires_grad
+    with pytest.raises(TypeError):
+        total.apply(*[np.ones(2)] * (count + 1))
+    with pytest.raises(TypeError, match="unknown"):
+        total.apply(*[np.ones(2)] * count, unknown=1)
+    with cnet.no_grad():
+        assert not total.apply(*[leaf(1)] * count).requires_grad
+
+
+def test_options_have_defaults_and_any_name():
+    class Scaled(Operation):
+        @staticmethod
+        def compute(x, *, wrap, type=2.0):
+            return wrap * type * x
+
+        @classmethod
+        def forward(cls, ctx, x, **options):
+            return cls.compute(x, **options)
+
+    class Doubled(Scaled):
+        @staticmethod
+        def compute(x, *, wrap, type=2.0, factor=1.0):
+            return 2 * factor * Scaled.compute(x, wrap=wrap, type=type)
+
+    for x in (leaf(1), np.ones(1)):
+        assert Scaled.apply(x, wrap=3.0).tolist() == [6]
+        assert Scaled.apply(x, wrap=3.0, type=1.0).tolist() == [3]
+        assert Doubled.apply(x, wrap=3.0).tolist() == [12]
+        assert Doubled.apply(x, wrap=3.0, factor=0.5).tolist() == [6]
+        with pytest.raises(TypeError, match="wrap"):
+            Scaled.apply(x)
+    with listing_calls() as calls:
+        Doubled.apply(np.ones(1), wrap=3.0, factor=2.0)
+    assert calls[0].kwargs == {"wrap": 3.0, "factor": 2.0}
 
 
 def test_no_grad_is_a_context_manager_and_a_decorator():

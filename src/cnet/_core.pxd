@@ -103,6 +103,7 @@ cdef extern from "cnet.h" nogil:
     int CNET_KERNEL_combine
     int CNET_KERNEL_arithmetic
     int CNET_KERNEL_reduce
+    int CNET_KERNEL_strided_copy
 
     ctypedef struct cnet_call:
         cnet_elementwise_arguments elementwise

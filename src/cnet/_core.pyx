@@ -8,9 +8,9 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 
 cimport cython
 cimport numpy as cnp
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, exp, isfinite, log, sqrt
 from libc.stdint cimport PTRDIFF_MAX, int64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from numpy cimport (
     PyArray_CheckExact,
     PyArray_DATA,

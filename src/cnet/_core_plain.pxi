@@ -162,3 +162,123 @@ def reduce(int operation, x, tuple sizes, tuple shape, double divisor, bint root
         store_number(place, PyArray_TYPE(y), sqrt(value) if root else value)
         place += cnp.PyArray_ITEMSIZE(y)
     return y
+
+
+def assemble(tuple arrays, tuple shape, tuple parts):
+    """The kernel `strided_copy` from plain arrays to a new one.
+
+    A part is the geometry as bytes, or None if it is empty.
+    """
+    cdef cnet_call c
+    cdef Py_ssize_t i
+    if redirected or not are_plain(arrays):
+        return None
+    cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(<ndarray>arrays[0]))
+    c.slots[1].pointer = PyArray_DATA(y)
+    for i in range(len(parts)):
+        if parts[i] is not None:
+            c.slots[0].pointer = PyArray_DATA(<ndarray>arrays[i])
+            if len(<bytes?>parts[i]) != sizeof(cnet_pair):
+                raise ValueError(f"the geometry has {len(parts[i])} bytes")
+            memcpy(c.slots + 2, <const char *>parts[i], sizeof(cnet_pair))
+            run_on(y, &c, CNET_KERNEL_strided_copy)
+    return y
+
+
+# ---- Small reductions ----------------------------------------------------------------------------
+# Reductions of a few plain numbers that take several traversals. They are computed in float64, not by
+# kernels, whose calls would take longer. Sizes are those before, along and after the reduced axis.
+
+
+cdef inline double number_at(ndarray x, ptrdiff_t i) noexcept:
+    if PyArray_TYPE(x) == cnp.NPY_FLOAT32:
+        return (<float *>PyArray_DATA(x))[i]
+    return (<double *>PyArray_DATA(x))[i]
+
+
+cdef inline void store_at(ndarray x, ptrdiff_t i, double value) noexcept:
+    store_number(<char *>PyArray_DATA(x) + i * cnp.PyArray_ITEMSIZE(x), PyArray_TYPE(x), value)
+
+
+cdef double sum_around(
+        ndarray x, ptrdiff_t first, ptrdiff_t count, ptrdiff_t step, double centre, bint squared
+) noexcept:
+    """The sum of the deviations from a number, or of their squares."""
+    cdef double sum = 0, deviation
+    cdef ptrdiff_t i
+    for i in range(count):
+        deviation = number_at(x, first + i * step) - centre
+        sum += deviation * deviation if squared else deviation
+    return sum
+
+
+@cython.cdivision(True)
+def small_variance(ndarray x, tuple sizes, tuple shape, double freedom, bint root):
+    """The sums of the squared deviations divided by a number, and the means in float64, in a shape.
+
+    If `root` is true, the former are replaced by their square roots. There must be elements.
+    """
+    cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(x))
+    cdef ndarray means = cnp.PyArray_EMPTY(
+        PyArray_NDIM(y), cnp.PyArray_DIMS(y), cnp.NPY_FLOAT64, 0)
+    cdef ptrdiff_t n, count, step, i, first
+    cdef double mean, value
+    n, count, step = sizes
+    for i in range(n * step):
+        first = i // step * count * step + i % step
+        mean = sum_around(x, first, count, step, 0, False) / count
+        mean += sum_around(x, first, count, step, mean, False) / count  # equal numbers are exact
+        value = sum_around(x, first, count, step, mean, True) / freedom
+        store_at(y, i, sqrt(value) if root else value)
+        store_at(means, i, mean)
+    return y, means
+
+
+@cython.cdivision(True)
+def small_extremum(ndarray x, tuple sizes, tuple shape, bint least):
+    """The maxima, or if `least` the minima, and the positions of the first of them, in a shape.
+
+    NaN wins over numbers. There must be elements.
+    """
+    cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(x))
+    cdef ndarray positions = cnp.PyArray_EMPTY(
+        PyArray_NDIM(y), cnp.PyArray_DIMS(y), cnp.NPY_INT64, 0)
+    cdef ptrdiff_t n, count, step, i, k, first, found
+    cdef double value, best
+    n, count, step = sizes
+    for i in range(n * step):
+        first = i // step * count * step + i % step
+        found = 0
+        best = number_at(x, first)
+        for k in range(1, count):
+            value = number_at(x, first + k * step)
+            if best == best and not (value >= best if least else value <= best):
+                best, found = value, k
+        store_at(y, i, best)
+        (<int64_t *>PyArray_DATA(positions))[i] = found
+    return y, positions
+
+
+@cython.cdivision(True)
+def small_logsumexp(ndarray x, tuple sizes, tuple shape):
+    """The logarithms of the sums of the exponentials, in a shape."""
+    cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(x))
+    cdef ptrdiff_t n, count, step, i, k, first
+    cdef double value, greatest, sum
+    n, count, step = sizes
+    for i in range(n * step):
+        first = i // step * count * step + i % step
+        greatest = -INFINITY
+        for k in range(count):
+            value = number_at(x, first + k * step)
+            if value > greatest or value != value:
+                greatest = value
+                if value != value:
+                    break
+        if isfinite(greatest):
+            sum = 0
+            for k in range(count):
+                sum += exp(number_at(x, first + k * step) - greatest)
+            greatest += log(sum)
+        store_at(y, i, greatest)
+    return y

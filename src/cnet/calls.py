@@ -7,7 +7,9 @@ Only if an input requires grad, the call becomes a node of the graph.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from inspect import CO_VARARGS
+from functools import cache
+from inspect import CO_VARARGS, CO_VARKEYWORDS
+from types import FunctionType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -29,6 +31,19 @@ class Call(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: tuple[Variable, ...]
+
+
+class Signature(NamedTuple):
+    """The arguments of `Operation.apply`."""
+
+    inputs: int
+    """Their number; 0 if it may vary."""
+    options: tuple[str, ...]
+    """Those with names, which have no gradient."""
+    defaults: dict[str, Any]
+    """The defaults of options."""
+    others: bool = False
+    """Whether there may be other options."""
 
 
 @contextmanager
@@ -91,26 +106,40 @@ class Operation(Generic[Output]):
         have no gradient. The result is a tensor, or a tuple of tensors if `forward` returns a
         tuple.
         """
-        return _of_any(cls)(*args, **kwargs)  # type: ignore[no-any-return]
+        apply = cls.make_apply()
+        cls.apply = staticmethod(apply)  # type: ignore[method-assign, assignment]
+        return apply(*args, **kwargs)  # type: ignore[no-any-return]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.apply = staticmethod(cls._applier())  # type: ignore[method-assign]
+        cls.apply = vars(Operation)["apply"]  # not that of the superclass
 
     @classmethod
-    def _applier(cls) -> Apply:
-        """`apply` of this class."""
-        return {1: _of_one, 2: _of_two}.get(cls._inputs(), _of_any)(cls)
+    def make_apply(cls) -> Apply:
+        """`apply` of this class, which `Operation.apply` replaces itself with."""
+        of_any = _of_any(cls)
+        signature = cls._signature()
+        if signature.inputs < 1 or not _RESERVED.isdisjoint(signature.options):
+            return of_any
+        needed = tuple([name for name in signature.options if name not in signature.defaults])
+        make = _of(signature.inputs, needed, tuple(signature.defaults), signature.others)
+        return make(cls, cls.compute, cls.forward, of_any, signature.defaults)
 
     @classmethod
-    def _inputs(cls) -> int:
-        """The number of inputs; 0 if it may vary."""
-        for function, others in (cls.forward, 1), (cls.compute, 0):  # others: ctx
-            code = getattr(getattr(function, "__func__", function), "__code__", None)
-            if code is not None and not code.co_flags & CO_VARARGS:
-                count: int = code.co_argcount - others - hasattr(function, "__self__")
-                return 0 if function.__defaults__ and others else count
-        return 0
+    def _signature(cls) -> "Signature":
+        """The arguments of `apply`: those of `forward` and `compute` without ``ctx``."""
+        inputs, options, defaults, others = 0, {}, {}, False
+        for function, before in (cls.forward, 1), (cls.compute, 0):
+            plain: Any = getattr(function, "__func__", function)
+            if isinstance(plain, FunctionType):
+                code = plain.__code__
+                count, named = code.co_argcount, code.co_kwonlyargcount
+                if not (inputs or code.co_flags & CO_VARARGS):
+                    inputs = count - before - hasattr(function, "__self__")
+                options |= dict.fromkeys(code.co_varnames[count : count + named])
+                defaults |= plain.__kwdefaults__ or {}
+                others = others or (before == 1 and bool(code.co_flags & CO_VARKEYWORDS))
+        return Signature(inputs, tuple(options), defaults, others)
 
     @classmethod
     def in_place(cls, ctx: Context, x: Array, *args: Any, **kwargs: Any) -> None:
@@ -136,76 +165,8 @@ class Operation(Generic[Output]):
         assign(x, y)
 
 
-def _of_one(cls: type[Operation[Any]]) -> Apply:
-    """`apply` of an operation with one input."""
-    compute, forward = cls.compute, cls.forward
-
-    def apply(x: Any, /, **kwargs: Any) -> Any:
-        mode = current.__dict__
-        if mode["recorder"] is not None or mode["calls"] is not None:
-            return _observed(cls, (x,), kwargs)
-        edge = None
-        if isinstance(x, Variable):
-            if mode["enabled"]:
-                if x._view is not None:
-                    x._renew()
-                if x._requires_grad:
-                    edge = x._grad_fn or x, x._output_index
-            x = x._array
-        if edge is None and compute is not None:
-            result = compute(x, **kwargs) if kwargs else compute(x)
-        else:
-            ctx = _new(Context)
-            ctx.function, ctx.edges = cls, (edge,)
-            result = forward(ctx, x, **kwargs)
-            if edge is not None:
-                return ctx._outputs(result)
-        return wrap(result) if type(result) is np.ndarray else _tensors(result)
-
-    return apply
-
-
-def _of_two(cls: type[Operation[Any]]) -> Apply:
-    """`apply` of an operation with two inputs."""
-    compute, forward, whole = cls.compute, cls.forward, _of_any(cls)
-
-    def apply(a: Any, b: Any = _BY_NAME, /, **kwargs: Any) -> Any:
-        if b is _BY_NAME:
-            return whole(a, **kwargs)
-        mode = current.__dict__
-        if mode["recorder"] is not None or mode["calls"] is not None:
-            return _observed(cls, (a, b), kwargs)
-        enabled, a_edge, b_edge = mode["enabled"], None, None
-        if isinstance(a, Variable):
-            if enabled:
-                if a._view is not None:
-                    a._renew()
-                if a._requires_grad:
-                    a_edge = a._grad_fn or a, a._output_index
-            a = a._array
-        if isinstance(b, Variable):
-            if enabled:
-                if b._view is not None:
-                    b._renew()
-                if b._requires_grad:
-                    b_edge = b._grad_fn or b, b._output_index
-            b = b._array
-        recorded = a_edge or b_edge
-        if not recorded and compute is not None:
-            result = compute(a, b, **kwargs) if kwargs else compute(a, b)
-        else:
-            ctx = _new(Context)
-            ctx.function, ctx.edges = cls, (a_edge, b_edge)
-            result = forward(ctx, a, b, **kwargs)
-            if recorded:
-                return ctx._outputs(result)
-        return wrap(result) if type(result) is np.ndarray else _tensors(result)
-
-    return apply
-
-
 def _of_any(cls: type[Operation[Any]]) -> Apply:
-    """`apply` of an operation with any number of inputs."""
+    """`apply` of an operation with any number of inputs and options."""
     compute, forward = cls.compute, cls.forward
 
     def apply(*args: Any, **kwargs: Any) -> Any:
@@ -213,7 +174,7 @@ def _of_any(cls: type[Operation[Any]]) -> Apply:
         if mode["recorder"] is not None or mode["calls"] is not None:
             return _observed(cls, args, kwargs)
         arrays, edges, recorded = inputs_of(args, mode["enabled"])
-        if not recorded and compute is not None:
+        if compute is not None and not recorded:
             result = compute(*arrays, **kwargs)
         else:
             ctx = _new(Context)
@@ -224,6 +185,78 @@ def _of_any(cls: type[Operation[Any]]) -> Apply:
         return wrap(result) if type(result) is np.ndarray else _tensors(result)
 
     return apply
+
+
+_OF_INPUTS = """
+def of_inputs(_cls, _compute, _forward, _of_any, _defaults):
+    def apply({parameters}, **_others):
+        if {last} is _MISSING{unknown}:
+            return _of_any(*[_x for _x in [{inputs}] if _x is not _MISSING], {named} **_others)
+        _mode = current.__dict__
+        if _mode["recorder"] is not None or _mode["calls"] is not None:
+            return _observed(_cls, ({inputs},), dict({options}))
+        _enabled = _mode["enabled"]
+        {arrays}
+        if _compute is not None and {no_edges}:
+            _result = _compute({inputs}, {options})
+        else:
+            _ctx = _new(Context)
+            _ctx.function, _ctx.edges = _cls, ({edges},)
+            _result = _forward(_ctx, {inputs}, {options})
+            if {any_edge}:
+                return _ctx._outputs(_result)
+        return wrap(_result) if type(_result) is np.ndarray else _tensors(_result)
+
+    return apply
+"""
+_ARRAY = """
+        {edge} = None
+        if isinstance({x}, Variable):
+            if _enabled:
+                if {x}._view is not None:
+                    {x}._renew()
+                if {x}._requires_grad:
+                    {edge} = {x}._grad_fn or {x}, {x}._output_index
+            {x} = {x}._array
+"""
+_RESERVED = {*globals(), "dict", "isinstance", "type"}
+"""Names that these functions use, so that no option can have them."""
+_MISSING = object()
+"""Marks an input that is not given, or given by its name, so that it has no gradient."""
+
+
+@cache
+def _of(
+    count: int, needed: tuple[str, ...], optional: tuple[str, ...], others: bool
+) -> Callable[..., Apply]:
+    """`_of_any` for a number of inputs and some options, written out, which takes half the time.
+
+    The arguments of the result are a class, its `compute` and `forward`, `_of_any` of it, and the
+    defaults of the optional ones.
+    """
+    inputs = [f"_x{i}" for i in range(count)]
+    edges = [f"_edge{i}" for i in range(count)]
+    options = needed + optional
+    named = "".join([f"{name}={name}, " for name in options])
+    parameters = [inputs[0], *[f"{x}=_MISSING" for x in inputs[1:]], "/", *["*"][: len(options)]]
+    parameters += [*needed, *[f"{name}=_defaults[{name!r}]" for name in optional]]
+    source = _OF_INPUTS.format(
+        parameters=", ".join(parameters),
+        last=inputs[-1],
+        inputs=", ".join(inputs),
+        named=named,
+        options=named + "**_others" * others,
+        unknown="" if others else " or _others",
+        arrays="".join(
+            [_ARRAY.format(x=x, edge=edge) for x, edge in zip(inputs, edges, strict=True)]
+        ).strip(),
+        no_edges=" is ".join([*edges, "None"]),
+        edges=", ".join(edges),
+        any_edge=" or ".join(edges),
+    )
+    names: dict[str, Any] = {}
+    exec(compile(source, f"<apply of {count} inputs>", "exec"), globals(), names)
+    return names["of_inputs"]  # type: ignore[no-any-return]
 
 
 def inputs_of(args: tuple[Any, ...], enabled: bool) -> "tuple[list[Any], list[Edge | None], bool]":
@@ -264,13 +297,10 @@ def _observed(cls: type[Operation[Any]], args: tuple[Any, ...], kwargs: dict[str
 
 def _tensors(result: Any) -> Any:
     """The tensor of a result without a graph, or the tensors of several."""
-    if type(result) is tuple:
-        return tuple(map(_tensors, result))
-    return wrap(result if type(result) is np.ndarray else np.asarray(result))
+    if type(result) is not tuple:
+        return wrap(np.asarray(result))
+    return tuple([wrap(y if type(y) is np.ndarray else np.asarray(y)) for y in result])
 
-
-_BY_NAME = object()
-"""Marks an input that is not given, or given by its name, so that it has no gradient."""
 
 _new: Any = object.__new__  # a call of a class takes twice as long
 _new_tuple: Any = tuple.__new__
@@ -283,9 +313,9 @@ class ViewOperation(Operation[Output]):
     """
 
     @classmethod
-    def _applier(cls) -> Apply:
+    def make_apply(cls) -> Apply:
         """`apply` for one argument."""
-        compute, forward, whole = cls.compute, cls.forward, _of_one(cls)
+        compute, forward, whole = cls.compute, cls.forward, _of_any(cls)
         default: Any = Operation.forward
         saves_nothing = getattr(forward, "__func__", None) is default.__func__
 

@@ -225,9 +225,11 @@ class Context:
     def _outputs(self, result: Any) -> Any:
         """Record the call: the results of `forward` as tensors that this node is the origin of."""
         self.number = next(changes.numbers)
-        if type(result) is np.ndarray and result.dtype.kind == "f" and not self.without_grad:
-            self.outputs = ((result.shape, result.dtype),)
-            return wrap(result, self)
+        if type(result) is np.ndarray and not self.without_grad:
+            dtype = result.dtype
+            if dtype.kind == "f":
+                self.outputs = ((result.shape, dtype),)
+                return wrap(result, self)
         results = [np.asarray(each) for each in (result if type(result) is tuple else (result,))]
         self.outputs = tuple([(array.shape, array.dtype) for array in results])
         tensors = tuple([

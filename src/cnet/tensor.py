@@ -101,11 +101,13 @@ class Tensor(Variable, Methods):
     is_cuda = is_sparse = is_mps = is_meta = is_quantized = is_mkldnn = is_xpu = False
 
     def __init__(self, *data: Any, requires_grad: bool = False, device: Place = None) -> None:
-        require_cpu("Tensor", device)
+        if device is not None:
+            require_cpu("Tensor", device)
         if len(data) == 2 and type(data[1]) is bool:
             *data, requires_grad = data  # type: ignore[assignment]
         self._init(constructed(data))
-        self.requires_grad = requires_grad
+        if requires_grad:
+            self.requires_grad = True
 
     # The graph
 

@@ -189,3 +189,48 @@ def test_contiguous_parts_of_a_gradient_are_not_copied(shape, axis):
     grad = np.ones(y.shape, np.float32)
     for _, part in y.grad_fn.propagate([grad]):
         assert np.shares_memory(part, grad)
+
+
+JOINED = [
+    ([(2, 3), (2, 3)], 0), ([(2, 3), (2, 5), (2, 0)], 1), ([(0, 3), (0, 3)], 1), ([(1,)], 0),
+    ([(2, 3, 4, 5, 6, 7)] * 2, 3), ([(0,), (2, 3)], 1), ([(0,), (0,)], 0), ([(2, 1, 3)] * 130, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize(("shapes", "axis"), JOINED, ids=str)
+def test_joined_arrays_of_any_layout(shapes, axis, order, dtype):
+    rng = np.random.default_rng(0)
+    arrays = [np.asarray(rng.standard_normal(shape), dtype, order) for shape in shapes]
+    kept = [array for array in arrays if array.shape != (0,)] or arrays[:1]
+    y = cnet.cat([Tensor(array) for array in arrays], axis)
+    np.testing.assert_array_equal(y, np.concatenate(kept, axis))
+    assert y.dtype == dtype
+    wide = cnet.cat([*map(Tensor, arrays), Tensor(np.empty(0))], axis)
+    assert wide.dtype == np.float64
+    for place in range(arrays[-1].ndim + 1):
+        y = cnet.stack([Tensor(arrays[-1])] * 3, place)
+        np.testing.assert_array_equal(y, np.stack([arrays[-1]] * 3, place))
+
+
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("shift", [0, 1, -1, 7, 100])
+def test_rolled_arrays_of_any_layout(shift, order, dtype):
+    for shape in [(5,), (1,), (0, 3), (4, 6), (2, 3, 4, 5, 2, 3)]:
+        x = np.asarray(np.random.default_rng(1).standard_normal(shape), dtype, order)
+        np.testing.assert_array_equal(cnet.roll(Tensor(x), shift), np.roll(x, shift))
+        for axis in range(x.ndim):
+            y = cnet.roll(Tensor(x), (shift, 1), (axis, 0))
+            np.testing.assert_array_equal(y, np.roll(np.roll(x, shift, axis), 1, 0))
+
+
+def test_triangles_of_small_and_large_matrices(dtype):
+    for rows, columns in [(1, 1), (3, 5), (5, 3), (32, 32), (33, 32), (0, 3)]:
+        x = np.random.default_rng(1).standard_normal((2, rows, columns)).astype(dtype)
+        if rows > 1:
+            x[:, 0, -1] = np.nan
+        for diagonal in (0, 1, -1, 40, -40):
+            for function, expected in ((cnet.tril, np.tril), (cnet.triu, np.triu)):
+                y = function(Tensor(x), diagonal)
+                np.testing.assert_array_equal(y, expected(x, diagonal))
+                assert y.dtype == dtype

@@ -282,6 +282,12 @@ FUNCTIONS: dict[str, Any] = {
     "normalize": lambda x: cnet.functional.normalize(x, dim=1),
     "softmax": lambda x: x.softmax(1),
     "amax": lambda x: x.amax(0),
+    "max": lambda x: x.max(1)[0],
+    "median": lambda x: x.median(0)[0],
+    "cat": lambda x: cnet.cat([x, x.exp()], 1),
+    "stack": lambda x: cnet.stack([x, x.exp()], 1),
+    "roll": lambda x: x.roll(3, 1),
+    "tril": lambda x: x.tril(),
     "channel_shuffle": lambda x: cnet.functional.channel_shuffle(x.reshape(-1, 4, 2), 2),
     "pixel_shuffle": lambda x: cnet.functional.pixel_shuffle(x.reshape(-1, 4, 2, 2), 2),
     "max_unpool1d": lambda x: cnet.functional.max_unpool1d(

@@ -15,7 +15,7 @@ class Linear(Operation[Tensor]):
 
     @staticmethod
     def forward(
-        ctx: Context, x: Array, weight: Array, bias: Array | None, relu: bool = False
+        ctx: Context, x: Array, weight: Array, bias: Array | None, *, relu: bool = False
     ) -> Array:
         from_x, from_weight, _ = ctx.edges
         y = kernels.linear(x, weight, bias, relu)

@@ -357,6 +357,7 @@ def softmax_backward(
     return dx
 
 
+@lru_cache(maxsize=1024)
 def _around(function: str, name: str, shape: Shape, axis: int) -> tuple[int, int, int]:
     """The sizes before, along and after an axis."""
     if not shape:

@@ -20,6 +20,9 @@ arithmetic = _core.arithmetic
 """``arithmetic(operation, a, b, out=None)``; one of the operands is the array, and may be `out`."""
 arithmetic_operations = _core.arithmetic_operations
 
+assemble = _core.assemble
+"""``assemble(arrays, shape, parts)``; see `strided.assemble`."""
+
 reduce = _core.reduce
 """``reduce(operation, x, sizes, shape, divisor, root)``; few results, in the dtype of `x`."""
 reductions = _core.reductions

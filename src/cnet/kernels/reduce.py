@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from .. import _check, _core
-from ..arrays import FLOAT64, Array, Shape
+from ..arrays import FLOAT32, FLOAT64, Array, Shape
 from . import _memory, plain
 from ._dispatch import call
 from ._strides import sizes_around
@@ -86,6 +86,50 @@ def reduce_plain(
         return None
     number = _core.reductions[operation]
     return plain.reduce(number, x, passes[0], kept if keepdims else others, divisor, root)
+
+
+SMALL = 1024
+"""The most elements of `small_variance`, `small_extremum` and `small_logsumexp`."""
+
+
+def small_variance(
+    x: Array, axes: tuple[int, ...], keepdims: bool, freedom: float, root: bool
+) -> tuple[Array, Array] | None:
+    """The sums of squared deviations from the mean, divided by a number, and the means in float64.
+
+    If `root` is true, the former are replaced by their square roots. None for other arrays than a
+    few float32 or float64 numbers, or if the reduced axes are no neighbours.
+    """
+    small = _small(x, axes, keepdims)
+    return None if small is None else _core.small_variance(*small, freedom, root)
+
+
+def small_extremum(x: Array, axis: int, keepdims: bool, least: bool) -> tuple[Array, Array] | None:
+    """The maxima or minima along an axis, and the positions of the first; None as above."""
+    small = _small(x, (axis,), keepdims)
+    return None if small is None else _core.small_extremum(*small, least)
+
+
+def small_logsumexp(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array | None:
+    """The logarithms of the sums of the exponentials; None as in `small_variance`."""
+    small = _small(x, axes, keepdims)
+    return None if small is None else _core.small_logsumexp(*small)
+
+
+def _small(
+    x: Array, axes: tuple[int, ...], keepdims: bool
+) -> tuple[Array, tuple[int, int, int], Shape] | None:
+    """A plain array, the sizes around the axes and the shape of a result, if it is small."""
+    if not 0 < x.size <= SMALL:
+        return None
+    kept, others, passes = _passes(x.shape, axes)
+    if len(passes) > 1:
+        return None
+    if not _core.is_plain(x):
+        if x.dtype not in (FLOAT32, FLOAT64):
+            return None
+        x = _check.array("reduce", "x", x)
+    return x, passes[0], kept if keepdims else others
 
 
 @lru_cache(maxsize=1024)

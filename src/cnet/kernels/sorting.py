@@ -1,5 +1,6 @@
 """Sorted elements along an axis, and single ones of them."""
 
+from functools import lru_cache
 from math import prod
 
 from .. import _check, geometry
@@ -7,8 +8,8 @@ from ..arrays import INT64, Array, Shape
 from . import _memory
 from ._dispatch import call
 
-NAN = "greatest", "wins", "ignored"
-"""What `kth` does with NaN, in the order of the kernel."""
+NAN = {"greatest": 0, "wins": 1, "ignored": 2}
+"""What `kth` does with NaN, with the numbers of the kernel."""
 
 
 def sort(
@@ -54,14 +55,14 @@ def sort(
     """
     f = "sort"
     x = _check.array(f, "x", x)
-    n, size, inner, axis = _rows(f, x.shape, axis)
+    n, size, inner, before, after = _rows(f, x.shape, geometry.integer(f, "axis", axis))
     if count is None:
         count = size
     elif not 0 <= (count := geometry.integer(f, "count", count)) <= size:
         raise ValueError(
             f"{f}: count must be between 0 and the size of the axis (got {count} and {size})"
         )
-    shape = *x.shape[:axis], count, *x.shape[axis + 1 :]
+    shape = *before, count, *after
     values, indices = _memory.empty(shape, x.dtype), _memory.empty(shape, INT64)
     call("sort", x, values, indices, (n, size, count, inner), bool(descending), bool(integers))
     return values, indices
@@ -106,28 +107,31 @@ def kth(
     """
     f = "kth"
     x = _check.array(f, "x", x)
-    n, size, inner, axis = _rows(f, x.shape, axis)
+    n, size, inner, before, after = _rows(f, x.shape, geometry.integer(f, "axis", axis))
     k = geometry.integer(f, "k", k)
     if not 0 <= k < size:
         raise ValueError(
             f"{f}: k must be at least 0 and less than the size of the axis (got {k} and {size})"
         )
-    if nan not in NAN or (integers and nan != NAN[0]):
+    rule = NAN.get(nan)
+    if rule is None or (integers and rule):
         raise ValueError(
             f"{f}: nan must be one of {', '.join(NAN)}, and greatest for integers (got {nan!r})"
         )
-    shape = *x.shape[:axis], *x.shape[axis + 1 :]
+    shape = before + after
     values, indices = _memory.empty(shape, x.dtype), _memory.empty(shape, INT64)
-    call("kth", x, values, indices, (n, size, 1, inner), k, NAN.index(nan), bool(integers))
+    call("kth", x, values, indices, (n, size, 1, inner), k, rule, bool(integers))
     return values, indices
 
 
-def _rows(f: str, shape: Shape, axis: int) -> tuple[int, int, int, int]:
-    """The sizes before the axis, along it and after it, and the axis as a number from 0."""
-    axis, ndim = geometry.integer(f, "axis", axis), len(shape)
+@lru_cache(maxsize=1024)
+def _rows(f: str, shape: Shape, axis: int) -> tuple[int, int, int, Shape, Shape]:
+    """The sizes before the axis, along it and after it, and the shapes before it and after it."""
+    ndim = len(shape)
     if not -ndim <= axis < ndim:
         raise ValueError(f"{f}: axis must be in range for x (got {axis} and {ndim} dimensions)")
     axis %= ndim
     if shape[axis] >= 2**31:
         raise ValueError(f"{f}: x.shape[axis] must be less than 2**31 (got {shape[axis]})")
-    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]), axis
+    before, after = shape[:axis], shape[axis + 1 :]
+    return prod(before), shape[axis], prod(after), before, after

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from math import prod
-from typing import Any
+from struct import Struct
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,9 +13,57 @@ from .. import _check, geometry
 from ..arrays import FLOAT32, FLOAT64, Array, Shape
 from ..grad_mode import current
 from ..replay import constant
-from . import _memory
+from . import _memory, plain
 from ._dispatch import call
 from ._strides import pair, strides_of
+
+_SHORT = 4
+
+Parts: TypeAlias = tuple[bytes | None, ...]
+"""For each array of `assemble`, the fields of cnet_pair; None if nothing is copied."""
+_PAIR = Struct("17n")
+
+
+def assemble(arrays: tuple[Array, ...], shape: Shape, parts: Parts) -> Array:
+    """A new array to which elements of arrays of one float dtype are copied."""
+    y: Array | None = plain.assemble(arrays, shape, parts)
+    if y is not None:
+        return y
+    y = _memory.empty(shape, arrays[0].dtype)
+    for x, part in zip(arrays, parts, strict=True):
+        if part is not None:
+            call("strided_copy", _check.array("assemble", "x", x), y, _PAIR.unpack(part))
+    return y
+
+
+def _packed(*pairs: tuple[int, ...] | None) -> Parts:
+    return tuple([None if pair is None else _PAIR.pack(*pair) for pair in pairs])
+
+
+@lru_cache(maxsize=1024)
+def joined(shapes: tuple[Shape, ...], axis: int) -> tuple[bool, Shape, Parts]:
+    """The shape of arrays of these shapes joined along an axis, and the parts for `assemble`.
+
+    Before them, whether all runs of elements that are copied are long: NumPy copies others faster.
+    """
+    sizes = [shape[axis] for shape in shapes]
+    y_shape = *shapes[0][:axis], sum(sizes), *shapes[0][axis + 1 :]
+    begins = accumulate(sizes, initial=0)
+    pairs = zip(shapes, begins, strict=False)
+    are_long = min([prod(shape[axis:]) for shape in shapes]) > _SHORT
+    parts = [_range(x, y_shape, axis, 0, begin, None) for x, begin in pairs]
+    return are_long, y_shape, _packed(*parts)
+
+
+@lru_cache(maxsize=1024)
+def rolled(shape: Shape, shift: int, axis: int) -> Parts:
+    """The parts for `assemble` of an array whose elements are shifted along an axis."""
+    size = shape[axis]
+    begin = shift % size if size else 0
+    return _packed(
+        _range(shape, shape, axis, 0, begin, size - begin),
+        _range(shape, shape, axis, size - begin, 0, begin),
+    )
 
 
 def copy_range(
@@ -254,9 +304,6 @@ def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:
     elif size:
         call("strided_copy", x, y, g)
     return y
-
-
-_SHORT = 4
 
 
 def _reads_far(shape: Shape, axes: Sequence[int]) -> bool:

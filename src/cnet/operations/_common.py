@@ -22,8 +22,8 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
     """Accept the names of both PyTorch and NumPy: `dim` or `axis`, `keepdim` or `keepdims`.
 
     The function can also be called with the options of the NumPy function of the same name, if they
-    are None, so that for example `np.sum` can call it as a method. The attribute `positional` of
-    the result is the given function, for calls without keywords.
+    are None, so that for example `np.sum` can call it as a method. The attribute `direct` of the
+    result is the given function, for calls without the names in its attribute `others`.
     """
     code: Any = function.__code__
     parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -48,7 +48,7 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
             raise TypeError(f"{function.__name__}: axis and dim are the same argument")
         return function(*args, **renamed)
 
-    either_name.positional = function  # type: ignore[attr-defined]
+    either_name.direct, either_name.others = function, others  # type: ignore[attr-defined]
     return either_name
 
 

@@ -15,6 +15,7 @@ options. Only what they need is saved. `by_kernel` lets a kernel compute such a 
 
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
+from inspect import CO_VARARGS
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
+from ..calls import Signature
 from ..kernels import plain
 from ..kernels.elementwise import SAVED, as_floats
 from ..kernels.strided import filled
@@ -40,6 +42,7 @@ Numbers = Literal["none", "other", "either"]
 _TENSORS = (Variable, np.ndarray)
 _UNARY = (Variable, np.ndarray, np.generic)
 
+_elementwise = plain.elementwise
 _FLOAT16 = np.dtype(np.float16)
 
 
@@ -61,6 +64,11 @@ class Formula(Operation[Tensor]):
     promoted: ClassVar[Callable[..., tuple[Array, ...]]]
     """The operands in the dtype in which they are computed."""
     gradients: ClassVar[tuple[Gradient, ...]]
+    signature: ClassVar[Signature]
+
+    @classmethod
+    def _signature(cls) -> Signature:
+        return cls.signature
 
     @classmethod
     def forward(cls, ctx: Context, *operands: Any, **options: Any) -> Any:
@@ -114,7 +122,7 @@ class Elementwise(Operation[Tensor]):
 
     @classmethod
     def compute(cls, x: Array, *, a: float = 0.0, b: float = 0.0) -> Any:
-        y = plain.elementwise(cls.number, x, a, b)
+        y = _elementwise(cls.number, x, a, b)
         return cls.forward(Context(cls, (None,)), x, a=a, b=b) if y is None else y
 
     @classmethod
@@ -127,7 +135,7 @@ class Elementwise(Operation[Tensor]):
         dtype = x.dtype
         if dtype is _FLOAT16:
             x = x.astype(np.float32)
-        y = plain.elementwise(cls.number, x, a, b)
+        y = _elementwise(cls.number, x, a, b)
         if y is None:
             y = kernels.elementwise(x, cls.title, a, b)
         ctx.saved = (x if cls.saves_input else y,)
@@ -205,11 +213,10 @@ def define(
     single = single or isinstance(value, np.ufunc)
     evaluate = _evaluation(value, single)
     promoted = _promotion(title, promote)
-    count = len(gradients) or getattr(value, "nin", 0)
     return _class_of(
         Formula, title=title, value=staticmethod(evaluate), promoted=staticmethod(promoted),
-        compute=staticmethod(_computation(title, evaluate, promoted, count)),
-        gradients=tuple(map(_gradient, gradients)),
+        compute=staticmethod(_computation(title, evaluate, promoted)),
+        gradients=tuple(map(_gradient, gradients)), signature=_signature_of(value, gradients),
     )  # fmt: skip
 
 
@@ -221,12 +228,12 @@ def _promotion(title: str, promote: Promote) -> Callable[..., tuple[Array, ...]]
 
 
 def _computation(
-    title: str, value: Callable[..., Any], promoted: Callable[..., tuple[Array, ...]], count: int
+    title: str, value: Callable[..., Any], promoted: Callable[..., tuple[Array, ...]]
 ) -> Callable[..., Any]:
-    """`Formula.compute` for a number of operands, or any if it is 0."""
+    """`Formula.compute`."""
     number = getattr(value, "number", None)
 
-    def computed(operands: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def compute(*operands: Any, **options: Any) -> Any:
         if number is not None:
             y = plain.combine(number, (*operands, *options.values()) if options else operands)
             if y is not None:
@@ -238,11 +245,25 @@ def _computation(
             check_broadcast(title, arrays)
             raise
 
-    functions: dict[int, Callable[..., Any]] = {
-        1: lambda x, **options: computed((x,), options),
-        2: lambda a, b, **options: computed((a, b), options),
-    }
-    return functions.get(count, lambda *operands, **options: computed(operands, options))
+    return compute
+
+
+def _signature_of(value: Any, gradients: Sequence[Any]) -> Signature:
+    """The operands and options of a formula."""
+    if isinstance(value, np.ufunc):
+        return Signature(value.nin, (), {})
+    function = getattr(value, "__wrapped__", value)
+    code = function.__code__
+    count = len(gradients) or (0 if code.co_flags & CO_VARARGS else code.co_argcount)
+    options = code.co_varnames[count : code.co_argcount + code.co_kwonlyargcount]
+    last = dict(
+        zip(
+            reversed(options[: code.co_argcount - count]),
+            reversed(function.__defaults__ or ()),
+            strict=False,
+        )
+    )
+    return Signature(count, options, last | (function.__kwdefaults__ or {}))
 
 
 def _gradient(formula: Callable[..., Any]) -> Gradient:
@@ -360,7 +381,7 @@ def formula(
         function = define(name, value, *gradients, promote=promote, single=single)
         ufuncs = (value,) if isinstance(value, np.ufunc) else ()
         names = (name, *aliases)
-        numpy_function(*ufuncs, *numpy)(function.apply)
+        numpy_function(*ufuncs, *numpy)(function.make_apply())
         return operation(
             function,
             methods=(*names, *methods),
@@ -400,7 +421,7 @@ def _call_of(
     declaration: Declared, function: type[Operation[Tensor]], numbers: Numbers = "none"
 ) -> Declared:
     """A function with the signature of the declaration that applies the operation."""
-    apply, name = function.apply, declaration.__name__
+    apply, name = function.make_apply(), declaration.__name__
 
     def unary(input: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _UNARY):

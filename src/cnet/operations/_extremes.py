@@ -6,6 +6,7 @@ import numpy as np
 
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
+from ..kernels.reduce import reduce_plain
 from ._sums import Axes, reduced
 
 
@@ -16,6 +17,9 @@ def extremum(
 
     `initial` is the result for no elements, which is an infinity.
     """
+    y = reduce_plain(x, ufunc.__name__, axes, keepdims)
+    if y is not None:
+        return y
     if x.size == 0 or (x.dtype is not FLOAT32 and x.dtype is not FLOAT64):
         reduce: Any = ufunc.reduce
         return np.asarray(reduce(x, axes, None, None, keepdims, **initial))

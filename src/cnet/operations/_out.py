@@ -39,12 +39,16 @@ def declares_out(call: Callable[..., Any]) -> bool:
 def accepts_out(call: Public) -> Public:
     """Write the result of a function into the argument `out`, which the function does not get."""
 
-    positional = getattr(call, "positional", call)
+    direct: Any = getattr(call, "direct", call)
+    others: set[str] = getattr(call, "others", set())
 
     @wraps(call)
-    def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            return direct(*args)
+        out = kwargs.pop("out", None)
         if out is None:
-            return call(*args, **kwargs) if kwargs else positional(*args)
+            return (direct if others.isdisjoint(kwargs) else call)(*args, **kwargs)
         if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
             _check_separate(call.__name__, (args, kwargs), out)
         result = call(*args, **kwargs)

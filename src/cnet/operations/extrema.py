@@ -5,11 +5,15 @@
 gradient.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ..autograd import Array, Context, Operation
+from ..engine import wrap
+from ..kernels.reduce import small_extremum
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, reduced_axes
@@ -136,6 +140,10 @@ def amin(
     return Min.apply(input, axes=axes, keepdims=keepdim)
 
 
+paired: Callable[[tuple[Tensor, Tensor]], ValuesAndIndices]
+paired = partial(tuple.__new__, ValuesAndIndices)  # a call of the class takes longer
+
+
 def _axes(function: str, x: TensorLike, axis: Axis) -> Axes:
     axes = reduced_axes(function, x, axis)
     shape = x.shape
@@ -183,6 +191,38 @@ def gradient_of_taken(ctx: Context, grad: Array) -> Array:
     return scattered("take", dx, indices, grad.reshape(indices.shape), ctx.axis)
 
 
+class MaxAt(Operation[tuple[Tensor, Tensor]]):
+    """The maxima along an axis, and the positions of the first of them."""
+
+    positions: ClassVar[Any] = np.ndarray.argmax
+
+    @classmethod
+    def compute(cls, x: Array, *, axis: int, keepdims: bool) -> tuple[Array, Array]:
+        found = small_extremum(x, axis, keepdims, cls.positions is np.ndarray.argmin)
+        if found is not None:
+            return found
+        indices = cls.positions(x, axis, keepdims=True)
+        values = elements_at("take", x, indices, axis)
+        return (values, indices) if keepdims else (values.squeeze(axis), indices.squeeze(axis))
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, axis: int, keepdims: bool) -> tuple[Array, Array]:
+        values, indices = cls.compute(x, axis=axis, keepdims=keepdims)
+        ctx.save_for_backward(indices.reshape(kept_shape(x.shape, (axis,))))
+        ctx.axis = axis
+        return values, indices
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array, _: None) -> Any:
+        return gradient_of_taken(ctx, grad)
+
+
+class MinAt(MaxAt):
+    """The minima along an axis, and the positions of the first of them."""
+
+    positions = np.ndarray.argmin
+
+
 class Take(Operation[tuple[Tensor, Tensor]]):
     """Elements along an axis at given positions, none of which may repeat within a row."""
 
@@ -207,39 +247,39 @@ def take(
 
     If `keepdims` is false, there is one position in each row, and the axis is removed.
     """
-    return ValuesAndIndices(*Take.apply(x, indices, axis=axis, keepdims=keepdims))
+    return paired(Take.apply(x, indices, axis=axis, keepdims=keepdims))
 
 
 def _with_indices(
-    function: str, x: TensorLike, dim: Any, keepdim: bool, positions: Any
+    function: str, operation: type[MaxAt], x: TensorLike, dim: Any, keepdim: bool
 ) -> ValuesAndIndices:
     if not hasattr(dim, "__index__"):
         raise TypeError(
             f"{function}: dim must be an int or a tensor (got {dim!r}); for several axes use "
             f"a{function}"
         )
-    array = array_of(x)
-    axis = dim_of(function, dim, array.ndim)
-    if array.ndim == 0:
+    shape = x.shape
+    axis = dim_of(function, dim, len(shape))
+    if not shape:
         indices = np.zeros((), np.int64)
         return ValuesAndIndices(Max.apply(x, axes=(), keepdims=False), Tensor(indices))
-    if array.shape[axis] == 0:
-        raise ValueError(_nothing(function, array.shape, axis))
-    return take(x, positions(array, axis, keepdims=True), axis, keepdim)
+    if shape[axis] == 0:
+        raise ValueError(_nothing(function, shape, axis))
+    return paired(operation.apply(x, axis=axis, keepdims=keepdim))
 
 
 def _extremum(
-    function: str, elementwise: Any, reduction: Any, positions: Any, x: TensorLike, dim: Any,
-    keepdim: bool, options: dict[str, Any],
+    function: str, elementwise: Any, reduction: Any, whole: type[_Extremum], along: type[MaxAt],
+    x: TensorLike, dim: Any, keepdim: bool, options: dict[str, Any],
 ) -> Any:  # fmt: skip
     """Implements `max` and `min`, depending on the kinds of arguments."""
     if not isinstance(x, (Tensor, np.ndarray)):
         raise TypeError(f"{function}: input must be a tensor (got {type(x).__name__})")
     if not options:
         if type(dim) is int:
-            return _with_indices(function, x, dim, keepdim, positions)
+            return _with_indices(function, along, x, dim, keepdim)
         if dim is None and not keepdim:
-            return reduction(x)
+            return whole.apply(x, axes=_axes(function, x, None), keepdims=False)
     if "other" in options:
         dim = options.pop("other")
     if isinstance(dim, Tensor) or (isinstance(dim, np.ndarray) and dim.ndim):
@@ -253,7 +293,7 @@ def _extremum(
     if dim is not None:
         if numpys:
             raise TypeError(f"{function}: axis and dim are the same argument")
-        return _with_indices(function, x, dim, keepdim, positions)
+        return _with_indices(function, along, x, dim, keepdim)
     if keepdim:
         raise TypeError(f"{function}: keepdim requires dim")
     return reduction(x, **options)
@@ -302,7 +342,7 @@ def max(
     >>> cnet.max(x), cnet.max(x, axis=0)
     (tensor(4.), tensor([4., 3.]))
     """
-    return _extremum("max", maximum, amax, np.ndarray.argmax, input, dim, keepdim, options)
+    return _extremum("max", maximum, amax, Max, MaxAt, input, dim, keepdim, options)
 
 
 @operation(methods=("min",), numpy=(np.min, np.amin))
@@ -348,7 +388,7 @@ def min(
     tensor([[1. , 2. ],
             [1.5, 2.5]])
     """
-    return _extremum("min", minimum, amin, np.ndarray.argmin, input, dim, keepdim, options)
+    return _extremum("min", minimum, amin, Min, MinAt, input, dim, keepdim, options)
 
 
 @operation(methods=("argmax",), numpy=(np.argmax,))
@@ -430,4 +470,4 @@ def _positions(
     if x.ndim == 0:
         return Tensor(np.zeros((), np.int64))
     found = positions(array_of(x), None if axis is None else axes[0], keepdims=keepdims)
-    return Tensor(np.asarray(found))
+    return wrap(np.asarray(found))  # type: ignore[return-value]

@@ -1,7 +1,8 @@
 """Concatenation, stacking and grids."""
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from functools import lru_cache
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -11,9 +12,10 @@ from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..kernels import _memory
+from ..kernels.strided import assemble, joined
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._common import also_dim
-from ._dims import dim_of
+from ._dims import dim_of, integer
 from ._promotion import result_type
 from .arithmetic import is_copied_by_kernel
 from .registry import operation
@@ -37,15 +39,15 @@ class Cat(Operation[Tensor]):
 
     @staticmethod
     def compute(*arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
-        joined: Sequence[Array] = arrays
-        size = 0
-        for array in arrays:
-            size += array.size
-            if array.shape == (0,):  # ignored, because loops often start with an empty array
-                joined = [array for array in arrays if array.shape != (0,)] or arrays
-        if is_copied_by_kernel(dtype, size) and all(array.dtype is dtype for array in joined):
-            return _joined(joined, axis)
-        return np.concatenate(joined, axis, dtype=dtype)
+        shapes = tuple([array.shape for array in arrays])
+        if (0,) in shapes:  # ignored, because loops often start with an empty array
+            arrays = tuple([array for array in arrays if array.shape != (0,)]) or arrays[:1]
+            shapes = tuple([array.shape for array in arrays])
+        if _are_floats(arrays, dtype):
+            are_long, shape, parts = joined(shapes, axis)
+            if are_long or is_copied_by_kernel(dtype, prod(shape)):
+                return assemble(arrays, shape, parts)
+        return np.concatenate(arrays, axis, dtype=dtype)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -63,13 +65,14 @@ class Cat(Operation[Tensor]):
         )
 
 
-def _joined(arrays: Sequence[Array], axis: int) -> Array:
-    """`np.concatenate` by a kernel."""
-    sizes = [array.shape[axis] for array in arrays]
-    y = _memory.empty(_resized(arrays[0].shape, axis, sum(sizes)), arrays[0].dtype)
-    for array, begin in zip(arrays, accumulate(sizes, initial=0), strict=False):
-        kernels.copy_range(array, y, axis, y_begin=begin)
-    return y
+def _are_floats(arrays: Sequence[Array], dtype: np.dtype[Any]) -> bool:
+    """Whether all arrays have this dtype, and it is float32 or float64."""
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        return False
+    for array in arrays:  # noqa: SIM110, faster than a generator
+        if array.dtype is not dtype:
+            return False
+    return True
 
 
 def _split(x: Array, sizes: Sequence[int], axis: int) -> list[Array]:
@@ -102,7 +105,7 @@ def _listed(function: str, tensors: Any) -> Sequence[Any]:
         tensors, (Sequence, Tensor, np.ndarray)
     ):
         raise TypeError(f"{function}: tensors must be a sequence of tensors (got {tensors!r})")
-    listed = list(tensors)
+    listed = tensors if type(tensors) is list else list(tensors)
     if not listed:
         raise ValueError(f"{function}: tensors must not be empty")
     return listed
@@ -145,13 +148,19 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     listed = _listed("cat", tensors)
     arrays = [x._array if isinstance(x, Tensor) else x for x in listed]
     dtype = _common_dtype("cat", arrays)
-    shapes = [x.shape for x in arrays]
-    if (0,) in shapes:
-        shapes = [shape for shape in shapes if shape != (0,)] or [(0,)]
+    dim = dim if type(dim) is int else integer("cat", "dim", dim)
+    axis = _joined_axis(dim, tuple([x.shape for x in arrays]))
+    return Cat.apply(*listed, axis=axis, dtype=dtype)
+
+
+@lru_cache(maxsize=1024)
+def _joined_axis(dim: int, shapes: tuple[tuple[int, ...], ...]) -> int:
+    """The axis along which tensors of these shapes are joined, which must fit."""
+    shapes = tuple([shape for shape in shapes if shape != (0,)]) or ((0,),)
     first = shapes[0]
     axis = dim_of("cat", dim, len(first)) if first else 0
     before, after = first[:axis], first[axis + 1 :]
-    for other in [] if first and shapes.count(first) == len(shapes) else shapes:
+    for other in shapes:
         if not other:
             raise ValueError("cat: tensors must have at least 1 dimension (got 0)")
         if len(first) != len(other) or other[:axis] != before or other[axis + 1 :] != after:
@@ -159,7 +168,7 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
                 f"cat: the shapes of tensors must be equal except in dim {axis} "
                 f"(got {first} and {other})"
             )
-    return Cat.apply(*listed, axis=axis, dtype=dtype)
+    return axis
 
 
 class Stack(Operation[Tensor]):
@@ -171,6 +180,11 @@ class Stack(Operation[Tensor]):
     @staticmethod
     def compute(*arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
         shape = arrays[0].shape
+        if _are_floats(arrays, dtype):
+            part = *shape[:axis], 1, *shape[axis:]
+            are_long, y_shape, parts = joined((part,) * len(arrays), axis)
+            if are_long:
+                return assemble(arrays, y_shape, parts)
         y = _memory.empty((*shape[:axis], len(arrays), *shape[axis:]), dtype)
         for position, array in enumerate(arrays):
             y[(slice(None),) * axis + (position,)] = array
@@ -218,10 +232,11 @@ def stack(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tenso
     listed = _listed("stack", tensors)
     arrays = [x._array if isinstance(x, Tensor) else x for x in listed]
     dtype = _common_dtype("stack", arrays)
-    for first, second in pairwise([x.shape for x in arrays]):
-        if first != second:
+    shape = arrays[0].shape
+    for x in arrays:
+        if x.shape != shape:
             raise ValueError(
-                f"stack: all tensors must have the same shape (got {first} and {second})"
+                f"stack: all tensors must have the same shape (got {shape} and {x.shape})"
             )
     axis = dim_of("stack", dim, arrays[0].ndim + 1)
     return Stack.apply(*listed, axis=axis, dtype=dtype)

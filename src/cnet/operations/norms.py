@@ -31,6 +31,8 @@ class VectorNorm(Operation[Tensor]):
     def compute(cls, x: Array, *, order: float, axes: Axes, keepdims: bool) -> Array:
         if order == 2 and x.dtype is FLOAT32:
             return reduced(x, "squares", axes, keepdims, root=True)
+        if order == 1 and x.itemsize > 2:
+            return reduced(x, "magnitudes", axes, keepdims)
         return cls.forward(Context(cls, (None,)), x, order=order, axes=axes, keepdims=keepdims)
 
     @staticmethod

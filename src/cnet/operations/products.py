@@ -1,12 +1,13 @@
 """Matrix products."""
 
-from functools import reduce
+from functools import lru_cache, reduce
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
+from ..arrays import FLOAT32, FLOAT64, Shape
 from ..autograd import Array, Context, Operation
 from ..tensor import Number, Tensor, TensorLike, array_of, as_tensor
 from ._common import unbroadcast
@@ -25,13 +26,12 @@ __all__ = [
 
 class MatMul(Operation[Tensor]):
     @staticmethod
+    def compute(a: Array, b: Array) -> Array:
+        return product_of(*_factors(a, b))
+
+    @staticmethod
     def forward(ctx: Context, a: Array, b: Array) -> Array:
-        for operand in (a, b):
-            if not isinstance(operand, np.ndarray):
-                raise TypeError(
-                    f"matmul: operands must be tensors or arrays (got {type(operand).__name__})"
-                )
-        a, b = promoted("matmul", a, b)
+        a, b = _factors(a, b)
         y = product_of(a, b)
         from_a, from_b = ctx.edges
         ctx.save_for_backward(a if from_b else None, b if from_a else None)
@@ -61,9 +61,20 @@ class MatMul(Operation[Tensor]):
         return da, db
 
 
+def _factors(a: Any, b: Any) -> tuple[Array, Array]:
+    """The operands in one dtype."""
+    for operand in (a, b):
+        if not isinstance(operand, np.ndarray):
+            raise TypeError(
+                f"matmul: operands must be tensors or arrays (got {type(operand).__name__})"
+            )
+    return (a, b) if a.dtype is b.dtype else promoted("matmul", a, b)
+
+
 def product_of(a: Array, b: Array) -> Array:
     """The matrix product: of float32 and float64 by the kernels, of other numbers by NumPy."""
-    if a.dtype.kind == "f" and a.itemsize >= 4:
+    dtype = a.dtype
+    if dtype is FLOAT32 or dtype is FLOAT64 or (dtype.kind == "f" and a.itemsize >= 4):
         return kernels.matmul(a, b)
     if a.dtype.kind == "b":
         raise TypeError("matmul: operands must be numbers (got dtype bool)")
@@ -128,27 +139,31 @@ def _numpy_dot(a: TensorLike, b: TensorLike) -> Tensor:
     return matmul(a, b) if a.ndim and b.ndim else mul(a, b)
 
 
-def _shaped(function: str, **operands: tuple[Any, int]) -> None:
+def _shaped(
+    function: str, a_name: str, a: Any, a_ndim: int, b_name: str, b: Any, b_ndim: int
+) -> None:
     """Check the numbers of dimensions, and that the dtypes and shapes match."""
-    arrays = []
-    for name, (x, ndim) in operands.items():
+    for name, x in ((a_name, a), (b_name, b)):
         if not isinstance(x, (Tensor, np.ndarray)):
             raise TypeError(f"{function}: {name} must be a tensor (got {type(x).__name__})")
-        array = array_of(x)
-        if array.ndim != ndim:
-            raise ValueError(f"{function}: {name} must have {ndim} dimensions (got {array.ndim})")
-        arrays.append(array)
-    a, b = arrays
+    a, b = array_of(a), array_of(b)
+    _check_shapes(function, a_name, a.shape, a_ndim, b_name, b.shape, b_ndim)
     if a.dtype is not b.dtype and a.dtype != b.dtype:
         raise TypeError(
-            f"{function}: {' and '.join(operands)} must have the same dtype "
-            f"(got {a.dtype}, {b.dtype})"
+            f"{function}: {a_name} and {b_name} must have the same dtype (got {a.dtype}, {b.dtype})"
         )
-    a_shape, b_shape = a.shape, b.shape
-    if a_shape[-1] != b_shape[-2 if b.ndim > 1 else -1] or a_shape[:-2] != b_shape[:-2]:
+
+
+@lru_cache(maxsize=1024)
+def _check_shapes(
+    function: str, a_name: str, a: Shape, a_ndim: int, b_name: str, b: Shape, b_ndim: int
+) -> None:
+    for name, shape, ndim in ((a_name, a, a_ndim), (b_name, b, b_ndim)):
+        if len(shape) != ndim:
+            raise ValueError(f"{function}: {name} must have {ndim} dimensions (got {len(shape)})")
+    if a[-1] != b[-2 if len(b) > 1 else -1] or a[:-2] != b[:-2]:
         raise ValueError(
-            f"{function}: the shapes of {' and '.join(operands)} do not match "
-            f"(got {a_shape} and {b_shape})"
+            f"{function}: the shapes of {a_name} and {b_name} do not match (got {a} and {b})"
         )
 
 
@@ -181,8 +196,8 @@ def mm(input: TensorLike, mat2: TensorLike, *, out: Tensor | None = None) -> Ten
     tensor([[3.],
             [3.]])
     """
-    _shaped("mm", input=(input, 2), mat2=(mat2, 2))
-    return matmul(input, mat2)
+    _shaped("mm", "input", input, 2, "mat2", mat2, 2)
+    return MatMul.apply(input, mat2)
 
 
 @operation(MatMul, methods=("bmm",))
@@ -213,8 +228,8 @@ def bmm(input: TensorLike, mat2: TensorLike, *, out: Tensor | None = None) -> Te
     >>> cnet.bmm(cnet.ones(4, 2, 3), cnet.ones(4, 3, 1)).shape
     (4, 2, 1)
     """
-    _shaped("bmm", input=(input, 3), mat2=(mat2, 3))
-    return matmul(input, mat2)
+    _shaped("bmm", "input", input, 3, "mat2", mat2, 3)
+    return MatMul.apply(input, mat2)
 
 
 @operation(MatMul, methods=("mv",))
@@ -227,8 +242,8 @@ def mv(input: TensorLike, vec: TensorLike, *, out: Tensor | None = None) -> Tens
     >>> cnet.mv(cnet.ones(2, 3), cnet.ones(3))
     tensor([3., 3.])
     """
-    _shaped("mv", input=(input, 2), vec=(vec, 1))
-    return matmul(input, vec)
+    _shaped("mv", "input", input, 2, "vec", vec, 1)
+    return MatMul.apply(input, vec)
 
 
 @operation(MatMul, methods=("dot", "vdot"))
@@ -258,8 +273,8 @@ def dot(input: TensorLike, tensor: TensorLike, *, out: Tensor | None = None) -> 
     >>> cnet.dot(cnet.tensor([1.0, 2.0]), cnet.tensor([3.0, 4.0]))
     tensor(11.)
     """
-    _shaped("dot", input=(input, 1), tensor=(tensor, 1))
-    return matmul(input, tensor)
+    _shaped("dot", "input", input, 1, "tensor", tensor, 1)
+    return MatMul.apply(input, tensor)
 
 
 vdot = dot
@@ -332,7 +347,7 @@ def addmm(
     tensor([[4., 4.],
             [4., 4.]])
     """
-    _shaped("addmm", mat1=(mat1, 2), mat2=(mat2, 2))
+    _shaped("addmm", "mat1", mat1, 2, "mat2", mat2, 2)
     return _weighted_sum("addmm", input, matmul(mat1, mat2), beta, alpha)
 
 
@@ -354,7 +369,7 @@ def addmv(
     >>> cnet.addmv(cnet.ones(2), cnet.ones(2, 3), cnet.ones(3))
     tensor([4., 4.])
     """
-    _shaped("addmv", mat=(mat, 2), vec=(vec, 1))
+    _shaped("addmv", "mat", mat, 2, "vec", vec, 1)
     return _weighted_sum("addmv", input, matmul(mat, vec), beta, alpha)
 
 
@@ -378,7 +393,7 @@ def addr(
             [2., 2.]])
     """
     column, row = as_tensor(vec1).unsqueeze(-1), as_tensor(vec2).unsqueeze(0)
-    _shaped("addr", vec1=(column, 2), vec2=(row, 2))
+    _shaped("addr", "vec1", column, 2, "vec2", row, 2)
     return _weighted_sum("addr", input, mul(column, row), beta, alpha)
 
 
@@ -395,7 +410,7 @@ def baddbmm(
     >>> cnet.baddbmm(cnet.ones(1), cnet.ones(4, 2, 3), cnet.ones(4, 3, 1)).shape
     (4, 2, 1)
     """
-    _shaped("baddbmm", batch1=(batch1, 3), batch2=(batch2, 3))
+    _shaped("baddbmm", "batch1", batch1, 3, "batch2", batch2, 3)
     return _weighted_sum("baddbmm", input, matmul(batch1, batch2), beta, alpha)
 
 
@@ -418,7 +433,7 @@ def addbmm(
     tensor([[13.],
             [13.]])
     """
-    _shaped("addbmm", batch1=(batch1, 3), batch2=(batch2, 3))
+    _shaped("addbmm", "batch1", batch1, 3, "batch2", batch2, 3)
     return _weighted_sum("addbmm", input, sum(matmul(batch1, batch2), 0), beta, alpha)
 
 

@@ -14,9 +14,10 @@ from ._promotion import require_float
 from ._strided import axis_last
 from .arithmetic import mul, sub
 from .axes import movedim
-from .extrema import ValuesAndIndices, gradient_of_taken, take
+from .extrema import ValuesAndIndices, gradient_of_taken, paired, take
 from .gathering import gather
 from .masks import masked_fill
+from .reductions import kept_shape
 from .registry import operation
 from .sorting import numbers_of, sort
 
@@ -27,13 +28,18 @@ class Median(Operation[Tensor]):
     """The lower median of all elements; equal elements get equal parts of the gradient."""
 
     @staticmethod
-    def forward(ctx: Context, x: Array, *, nan: str) -> Array:
+    def compute(x: Array, *, nan: str) -> Array:
         flat = x.reshape(-1)
         if flat.size == 0:
             return np.array(np.nan if x.dtype.kind in "bf" else np.iinfo(x.dtype).min, x.dtype)
-        y, _ = _kth(flat, 0, _middle(flat, 0), nan)
-        y = y.reshape(())
-        ctx.save_for_backward(x, y)
+        y, _ = _kth(flat, 0, _middle(flat.size), nan)
+        return y
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, nan: str) -> Array:
+        y = cls.compute(x, nan=nan)
+        if x.size:
+            ctx.save_for_backward(x, y)
         return y
 
     @staticmethod
@@ -49,13 +55,19 @@ class Kth(Operation[tuple[Tensor, Tensor]]):
     """The elements that sorting moves to a position along an axis, and where they are first."""
 
     @staticmethod
-    def forward(
-        ctx: Context, x: Array, *, axis: int, k: int, nan: str, keepdims: bool
-    ) -> tuple[Array, Array]:
+    def compute(x: Array, *, axis: int, k: int, nan: str, keepdims: bool) -> tuple[Array, Array]:
         values, indices = _kth(x, axis, k, nan)
-        ctx.save_for_backward(indices)
+        if not keepdims:
+            return values, indices
+        shape = kept_shape(x.shape, (axis,))
+        return values.reshape(shape), indices.reshape(shape)
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, axis: int, **options: Any) -> tuple[Array, Array]:
+        values, indices = cls.compute(x, axis=axis, **options)
+        ctx.save_for_backward(indices.reshape(kept_shape(x.shape, (axis,))))
         ctx.axis = axis
-        return (values, indices) if keepdims else (values.squeeze(axis), indices.squeeze(axis))
+        return values, indices
 
     @staticmethod
     def backward(ctx: Context, grad: Array, _: None) -> Any:
@@ -63,39 +75,40 @@ class Kth(Operation[tuple[Tensor, Tensor]]):
 
 
 def _kth(x: Array, axis: int, k: int, nan: str) -> tuple[Array, Array]:
-    """The values and indices of `kernels.kth`, with the axis."""
+    """The values and indices of `kernels.kth`, without the axis."""
     numbers, integers = numbers_of(x)
     nan = "greatest" if integers else nan
     values, indices = kernels.kth(numbers, k, axis, nan=nan, integers=integers)
-    shape = *x.shape[:axis], 1, *x.shape[axis + 1 :]
-    values, indices = values.reshape(shape), indices.reshape(shape)
-    if values.dtype != x.dtype:
-        values = elements_at("kth", x, indices, axis)
+    if values.dtype is not x.dtype:
+        at = indices.reshape(kept_shape(x.shape, (axis,)))
+        values = elements_at("kth", x, at, axis).reshape(indices.shape)
     return values, indices
 
 
-def _middle(x: TensorLike, axis: int) -> int:
+def _middle(size: int) -> int:
     """The position of the lower median."""
-    return (x.shape[axis] - 1) // 2
+    return (size - 1) // 2
 
 
 def _chosen(function: str, x: TensorLike, dim: Any, choose: Any) -> ValuesAndIndices:
-    """The elements along a dimension that ``choose(axis)`` returns, with their positions."""
-    axis = dim_of(function, dim, x.ndim)
-    if x.ndim == 0:
+    """The elements along a dimension that ``choose(axis, size)`` returns, with their positions."""
+    shape = x.shape
+    axis = dim_of(function, dim, len(shape))
+    if not shape:
         return ValuesAndIndices(as_tensor(x).reshape(()), Tensor(np.zeros((), np.int64)))
-    if x.shape[axis] == 0:
-        raise IndexError(f"{function}: dim must have elements (got shape {x.shape}, dim {axis})")
-    return ValuesAndIndices(*choose(axis))
+    if shape[axis] == 0:
+        raise IndexError(f"{function}: dim must have elements (got shape {shape}, dim {axis})")
+    return paired(choose(axis, shape[axis]))
 
 
 def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, nan: str) -> Any:
     if dim is None:
         return Median.apply(x, nan=nan)
-    return _chosen(
-        function, x, dim,
-        lambda axis: Kth.apply(x, axis=axis, k=_middle(x, axis), nan=nan, keepdims=keepdim),
-    )  # fmt: skip
+
+    def choose(axis: int, size: int) -> Any:
+        return Kth.apply(x, axis=axis, k=_middle(size), nan=nan, keepdims=keepdim)
+
+    return _chosen(function, x, dim, choose)
 
 
 @operation(Median, methods=("median",))
@@ -204,7 +217,7 @@ def kthvalue(
     if not 1 <= number <= size:
         raise ValueError(f"kthvalue: k must be between 1 and the size of dim (got {k} and {size})")
     options = {"k": number - 1, "nan": "greatest", "keepdims": keepdim}
-    return _chosen("kthvalue", input, dim, lambda axis: Kth.apply(input, axis=axis, **options))
+    return _chosen("kthvalue", input, dim, lambda axis, _: Kth.apply(input, axis=axis, **options))
 
 
 @operation(methods=("mode",))
@@ -245,7 +258,7 @@ def mode(
     """
     return _chosen(
         "mode", input, dim,
-        lambda axis: take(input, _most_frequent(array_of(input), axis), axis, keepdim),
+        lambda axis, _: take(input, _most_frequent(array_of(input), axis), axis, keepdim),
     )  # fmt: skip
 
 

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..kernels._memory import empty
+from ..kernels.strided import assemble, rolled
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, dims_of, integer, variadic
 from ._positions import bits_of
 from ._sums import total
-from .arithmetic import LARGE, is_copied_by_kernel
+from .arithmetic import LARGE
 from .gathering import index_select
 from .registry import numpy_function, operation
 from .shape import Reshape
@@ -169,6 +171,10 @@ def _flipped(x: Array, axes: tuple[int, ...]) -> Array:
 
 class Flip(Operation[Tensor]):
     @staticmethod
+    def compute(x: Array, *, axes: tuple[int, ...]) -> Array:
+        return _flipped(x, axes)
+
+    @staticmethod
     def forward(ctx: Context, x: Array, *, axes: tuple[int, ...]) -> Array:
         ctx.axes = axes
         return _flipped(x, axes)
@@ -244,6 +250,10 @@ def flipud(input: TensorLike) -> Tensor:
 
 class Roll(Operation[Tensor]):
     @staticmethod
+    def compute(x: Array, *, shifts: tuple[int, ...], axes: tuple[int, ...] | None) -> Array:
+        return _rolled(x, shifts, axes)
+
+    @staticmethod
     def forward(
         ctx: Context, x: Array, *, shifts: tuple[int, ...], axes: tuple[int, ...] | None
     ) -> Array:
@@ -259,15 +269,15 @@ def _rolled(x: Array, shifts: Sequence[int], axes: Sequence[int] | None) -> Arra
     """`np.roll`, which has more overhead."""
     y = x.reshape(-1) if axes is None else x
     for shift, axis in zip(shifts, axes or (0,), strict=True):
+        if y.dtype is FLOAT32 or y.dtype is FLOAT64:
+            y = assemble((y, y), y.shape, rolled(y.shape, shift, axis))
+            continue
         before, y = y, empty(y.shape, y.dtype)
         size = y.shape[axis]
         begin = shift % size if size else 0
         place = (slice(None),) * axis
         for first, to, count in ((0, begin, size - begin), (size - begin, 0, begin)):
-            if is_copied_by_kernel(y.dtype, y.size):
-                kernels.copy_range(before, y, axis, first, to, count)
-            else:
-                y[(*place, slice(to, to + count))] = before[(*place, slice(first, first + count))]
+            y[(*place, slice(to, to + count))] = before[(*place, slice(first, first + count))]
     return y.reshape(x.shape)
 
 

@@ -11,14 +11,15 @@ import numpy.typing as npt
 
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
+from ..kernels.reduce import small_logsumexp
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
-from ._elementwise import by_kernel, computed
+from ._elementwise import by_kernel
 from ._extremes import extremum
 from ._options import sizes
 from ._promotion import floating, require_float
-from ._sums import SMALL, all_of, average, length, reduced, spread, total
+from ._sums import all_of, average, length, reduced, spread, total
 from .division import div
 from .masks import masked_fill
 from .registry import operation
@@ -180,25 +181,19 @@ def mean(
 
 
 class LogSumExp(Operation[Tensor]):
+    @classmethod
+    def compute(cls, x: Array, *, axes: Axes, keepdims: bool) -> Array:
+        y = small_logsumexp(x, axes, keepdims)
+        if y is not None:
+            return y
+        return cls.forward(Context(cls, (None,)), x, axes=axes, keepdims=keepdims)
+
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         x = floating("logsumexp", x)
-        shift = extremum(np.maximum, x, axes, keepdims=True, initial=-np.inf)
-        finite = np.isfinite(shift)
-        is_finite = all_of(finite)
-        if not is_finite:
-            shift = np.where(finite, shift, x.dtype.type(0))
-        if x.size > SMALL:
-            scaled = _times_exp(np.ones(shift.shape, shift.dtype), x, shift)
-        else:
-            scaled = computed("exp", x - shift)
-        y = total(scaled, axes, keepdims=True)
-        if is_finite:
-            y = np.log(y)
-        else:
-            with np.errstate(divide="ignore"):  # if the sum is 0, the result is -inf
-                y = np.log(y)
-        y += shift
+        y = small_logsumexp(x, axes, keepdims=True)
+        if y is None:
+            y = _logsumexp(x, axes)
         ctx.save_for_backward(x, y)
         return squeezed(ctx, y, axes, keepdims)
 
@@ -207,6 +202,17 @@ class LogSumExp(Operation[Tensor]):
         x, y = ctx.saved
         shift = np.where(np.isfinite(y), y, y.dtype.type(0))
         return _times_exp(grad.reshape(ctx.kept_shape), x, shift)
+
+
+def _logsumexp(x: Array, axes: Axes) -> Array:
+    """The result of `LogSumExp` for many elements, with the axes kept."""
+    shift = extremum(np.maximum, x, axes, keepdims=True, initial=-np.inf)
+    finite = np.isfinite(shift)
+    if not all_of(finite):
+        shift = np.where(finite, shift, x.dtype.type(0))
+    scaled = _times_exp(np.ones(shift.shape, shift.dtype), x, shift)
+    with np.errstate(divide="ignore"):  # if the sum is 0, the result is -inf
+        return np.log(total(scaled, axes, keepdims=True)) + shift
 
 
 @operation(LogSumExp, methods=("logsumexp",))
@@ -251,12 +257,15 @@ times_quotient = by_kernel("times_quotient")(lambda g, y, x: g * (y / x))
 
 class Prod(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
+    def compute(x: Array, *, axes: Axes, keepdims: bool) -> Array:
         if x.dtype is FLOAT32 or x.dtype is FLOAT64:
-            y = reduced(x, "product", axes, keepdims)
-        else:
-            dtype = None if x.dtype.kind == "f" else np.int64
-            y = np.asarray(_product(x, axes, dtype, None, keepdims))
+            return reduced(x, "product", axes, keepdims)
+        dtype = None if x.dtype.kind == "f" else np.int64
+        return np.asarray(_product(x, axes, dtype, None, keepdims))
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
+        y = cls.compute(x, axes=axes, keepdims=keepdims)
         ctx.save_for_backward(x, y)
         ctx.axes = axes
         return y

@@ -400,10 +400,14 @@ def clamp_max_(x: Tensor, max: Operand) -> Tensor:
     return clamp_(x, max=max)
 
 
+_BOOL = np.dtype(bool)
+
+
 class Where(Operation[Tensor]):
     @staticmethod
     def compute(condition: Array, a: Array, b: Array) -> Any:
-        _check_condition(condition)
+        if type(condition) is not np.ndarray or condition.dtype is not _BOOL:
+            _check_condition(condition)
         a, b = promoted("where", a, b)
         try:
             return np.where(condition, a, b)

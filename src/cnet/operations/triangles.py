@@ -1,5 +1,6 @@
 """Diagonals and triangles of matrices."""
 
+from functools import lru_cache
 from typing import Any, Unpack
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import dim_of, dims_of, integer
 from ._options import OutOptions, chosen_dtype, created, sizes
+from ._sums import SMALL
 from .registry import operation
 
 __all__ = [
@@ -185,6 +187,10 @@ def diagflat(input: TensorLike, offset: int = 0) -> Tensor:
 
 class Triangle(Operation[Tensor]):
     @staticmethod
+    def compute(x: Array, *, diagonal: int, upper: bool) -> Array:
+        return _triangle(x, diagonal, upper)
+
+    @staticmethod
     def forward(ctx: Context, x: Array, *, diagonal: int, upper: bool) -> Array:
         ctx.parameters = diagonal, upper
         return _triangle(x, diagonal, upper)
@@ -195,9 +201,11 @@ class Triangle(Operation[Tensor]):
 
 
 def _triangle(x: Array, diagonal: int, upper: bool) -> Array:
+    rows, columns = x.shape[-2:]
+    if rows * columns <= SMALL:
+        return np.where(_is_kept(rows, columns, diagonal, upper), x, x.dtype.type(0))
     y = empty(x.shape, x.dtype)
     y[...] = x
-    rows, columns = x.shape[-2:]
     shift = diagonal + (not upper)  # from the row to the column of its edge
     for top in range(0, rows, _BAND):
         bottom = min(top + _BAND, rows)
@@ -215,6 +223,14 @@ def _triangle(x: Array, diagonal: int, upper: bool) -> Array:
             outside = between < edges if upper else between >= edges
             np.copyto(band[..., first:last], x.dtype.type(0), where=outside)
     return y
+
+
+@lru_cache(maxsize=64)
+def _is_kept(rows: int, columns: int, diagonal: int, upper: bool) -> Array:
+    """Which elements of a matrix belong to a triangle."""
+    if upper:
+        return ~np.tri(rows, columns, diagonal - 1, bool)
+    return np.tri(rows, columns, diagonal, bool)
 
 
 _BAND = 64

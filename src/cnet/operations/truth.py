@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine import wrap
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import reduced_axes
@@ -12,11 +13,16 @@ from .registry import numpy_function, operation
 __all__ = ["all", "any", "isin"]
 
 
+_UINT8 = np.dtype(np.uint8)
+_NO_DIMS = (), []
+
+
 def _reduced(function: str, ufunc: np.ufunc, x: TensorLike, dim: Axis, keepdim: bool) -> Tensor:
     array = array_of(x)
-    axes = () if isinstance(dim, list | tuple) and not dim else reduced_axes(function, array, dim)
-    result = np.asarray(ufunc.reduce(array, axes, bool, keepdims=keepdim))
-    return Tensor(result.astype(np.uint8) if array.dtype == np.uint8 else result)
+    axes = () if dim in _NO_DIMS else reduced_axes(function, array, dim)
+    reduce: Any = ufunc.reduce
+    result = np.asarray(reduce(array, axes, bool, keepdims=keepdim))
+    return wrap(result.astype(np.uint8) if array.dtype is _UINT8 else result)  # type: ignore[return-value]
 
 
 @operation(methods=("all",), numpy=(np.all,))

@@ -4,18 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
-from ..kernels.norm import group_norm_stats
+from ..kernels.reduce import small_variance
 from ..tensor import Axis, Tensor, TensorLike
 from ._common import also_dim
 from ._dims import reduced_axes
 from ._promotion import require_float
-from ._sums import SMALL, average, length, total, wide_total
-from .reductions import Axes, kept_shape, mean, squeezed
+from ._sums import average, length, total, wide_total
+from .reductions import Axes, mean, squeezed
 from .registry import numpy_function, operation
-
-_reduce: Any = np.add.reduce
 
 __all__ = ["std", "std_mean", "var", "var_mean"]
 
@@ -23,41 +20,39 @@ __all__ = ["std", "std_mean", "var", "var_mean"]
 class Var(Operation[Tensor]):
     """The variance, computed from an accurate mean; if `root` is true, its square root."""
 
+    @classmethod
+    def compute(
+        cls, x: Array, *, axes: Axes, correction: float, keepdims: bool, root: bool
+    ) -> Array:
+        freedom = length(x, axes) - correction
+        found = small_variance(x, axes, keepdims, freedom, root) if freedom > 0 else None
+        if found is not None:
+            return found[0]
+        return cls.forward(
+            Context(cls, (None,)), x, axes=axes, correction=correction, keepdims=keepdims, root=root
+        )
+
     @staticmethod
     def forward(
         ctx: Context, x: Array, *, axes: Axes, correction: float, keepdims: bool, root: bool
     ) -> Array:
         count = length(x, axes)
-        ctx.freedom = np.float64(max(count - correction, 0))
-        rest = None
-        if _is_for_kernel(x, axes):
-            rows = x
-            if axes[0] != x.ndim - len(axes):
-                kept = [axis for axis in range(x.ndim) if axis not in axes]
-                rows = x.transpose(*kept, *axes)
-            mean, y = group_norm_stats("var", rows.reshape(1, -1), x.size // count)
-            shape = kept_shape(x.shape, axes)
-            mean, y = mean.reshape(shape), y.reshape(shape) * float(count / ctx.freedom)
-        elif x.size <= SMALL and x.itemsize < 8:  # the mean of equal numbers is exact in float64
-            wide = wide_total(x, axes) / count
-            deviation = np.asarray(x - wide)
-            deviation *= deviation
-            y = (_reduce(deviation, axes, keepdims=True) / ctx.freedom).astype(x.dtype)
-            mean = wide.astype(x.dtype)
-            if ctx.edges[0] is not None:
-                rest = np.asarray(wide - mean, x.dtype)
-        else:
-            wide = wide_total(x, axes) / count
-            mean = wide.astype(x.dtype, copy=False)
-            deviation = np.asarray(x - mean)
-            # The rounding error of the mean, from its float64 value or the sum of all deviations.
-            rest = np.subtract(wide, mean) if x.itemsize < 8 else average(deviation, axes)
-            rest = np.asarray(rest, x.dtype)
-            deviation -= rest
-            y = (total(deviation * deviation, axes, keepdims=True) / ctx.freedom).astype(x.dtype)
+        ctx.axes, ctx.freedom = axes, np.float64(max(count - correction, 0))
+        found = small_variance(x, axes, True, ctx.freedom, root) if ctx.freedom else None
+        if found is not None:
+            y, mean = found
+            ctx.save_for_backward(x, mean, None, y if root else None)
+            return squeezed(ctx, y, axes, keepdims)
+        wide = wide_total(x, axes) / count
+        mean = wide.astype(x.dtype, copy=False)
+        deviation = np.asarray(x - mean)
+        # The rounding error of the mean, from its float64 value or the sum of all deviations.
+        rest = np.subtract(wide, mean) if x.itemsize < 8 else average(deviation, axes)
+        rest = np.asarray(rest, x.dtype)
+        deviation -= rest
+        y = (total(deviation * deviation, axes, keepdims=True) / ctx.freedom).astype(x.dtype)
         if root:
             y = np.sqrt(y)
-        ctx.axes = axes
         ctx.save_for_backward(x, mean, rest, y if root else None)
         return squeezed(ctx, y, axes, keepdims)
 
@@ -65,19 +60,14 @@ class Var(Operation[Tensor]):
     def backward(ctx: Context, grad: Array) -> Any:
         x, mean, rest, y = ctx.saved
         grad = grad.reshape(ctx.kept_shape)
-        deviation = np.asarray(x - mean)
-        deviation -= average(deviation, ctx.axes) if rest is None else rest
+        deviation = np.asarray(x - mean, x.dtype)
+        if rest is not None:
+            deviation -= rest
         if y is None:
             return (grad * 2 / ctx.freedom).astype(x.dtype) * deviation
         # Where all elements are equal, the gradient is defined as 0, as in PyTorch.
         scaled = np.divide(deviation, y, out=np.zeros_like(deviation), where=y != 0)
         return (grad / ctx.freedom).astype(x.dtype) * scaled
-
-
-def _is_for_kernel(x: Array, axes: Axes) -> bool:
-    """Whether the kernel computes such a variance, of few numbers, faster than NumPy."""
-    dtype = x.dtype
-    return 0 < x.size <= SMALL and (dtype is FLOAT32 or dtype is FLOAT64) and len(axes) > 0
 
 
 def _variance(

@@ -59,8 +59,12 @@ class CrossEntropy(Operation[Tensor]):
 
     @staticmethod
     def forward(
-        ctx: Context, logits: Array, target: Array, *, reduction: str, **options: Any
-    ) -> Any:
+        ctx: Context, logits: Array, target: Array, *, reduction: str, weight: Array | None,
+        label_smoothing: float, ignore_index: int,
+    ) -> Any:  # fmt: skip
+        options: dict[str, Any] = {
+            "weight": weight, "label_smoothing": label_smoothing, "ignore_index": ignore_index
+        }  # fmt: skip
         ctx.options = options
         if reduction == "none":
             losses, lse = kernels.cross_entropy(logits, target, **options)
