@@ -1,6 +1,6 @@
 /* Runs a plan. Each block of images takes all steps on one thread, so that intermediate values stay
- * in that core's cache. A plan of a single block runs step by step, each step in parallel, or branch by
- * branch. Blocks and branches depend on the sizes alone, and so do the results. */
+ * in that core's cache. A plan of a single block runs step by step, each step in parallel, or
+ * branch by branch. Blocks and branches depend on the sizes alone, and so do the results. */
 #define _POSIX_C_SOURCE 200809L
 #include "cnet.h"
 

@@ -162,15 +162,13 @@ void CNET_FN(blocked_direct_prepare)(const real *weight, const real *bias, void 
 
 /* ---- Staging ----------------------------------------------------------------------------- */
 
-/* Copies blocks, or zeros if `from` is NULL. Returns the end. */
+/* Puts so many blocks of `from`, or of zeros if it is NULL, to `to`. Returns their end. */
 static inline real *put_blocks(real *to, const real *from, ptrdiff_t blocks) {
-    for (real *const end = to + blocks * BLOCK; to < end; to += BLOCK)
+    for (ptrdiff_t t = 0; t < blocks * BLOCK; t += BLOCK)
 #pragma GCC unroll 4
-        for (int v = 0; v < BLOCK_VECTORS; v++) {
-            store(to + v * LANES, from ? load(from) : (vec){0});
-            from += from ? LANES : 0;
-        }
-    return to;
+        for (ptrdiff_t s = t; s < t + BLOCK; s += LANES)
+            store(to + s, from ? load(from + s) : (vec){0});
+    return to + blocks * BLOCK;
 }
 
 /* Stages the rows of a block that `rows` rows of outputs from `top` on depend on. */

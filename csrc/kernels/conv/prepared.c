@@ -235,8 +235,8 @@ size_t CNET_FN(prepared_conv2d_workspace)(cnet_call *call) {
  *
  * x (n, c, h, w), y (n, o, oh, ow) or, if pooled, (n, o, oh / 2, ow / 2); overwrites y. Taps are
  * summed in the order of the weight, the bias is added last. NaN stays with ReLU, and is the
- * maximum as in max_pool2d. The geometry must not be empty. Workspace: one staged image per thread.
- * Parallel over (n, group, block of rows). */
+ * maximum as in max_pool2d. The geometry must not be empty. Workspace per thread: a staged image
+ * and two rows of results. Parallel over (n, group, block of rows). */
 void CNET_FN(prepared_conv2d)(const cnet_call *call) {
     const cnet_prepared_conv2d_arguments *a = &call->prepared_conv2d;
     const prepared_arrays arrays = {a->x, a->prepared, a->y, NULL, a->relu != 0, a->pool != 0};

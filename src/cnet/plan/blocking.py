@@ -207,7 +207,9 @@ class Layouts:
         elif step.lanes:
             pass  # steps of narrow images get their inputs as they need them
         elif step.kernel == "prepared_linear" and self._reads_whole_blocks(step):
-            c, size = _sizes(step.inputs[0])[1:]
+            (x,) = step.inputs
+            assert x
+            _, c, size = _sizes(x)
             weight = step.arguments["weight"].reshape(-1, c // self.lanes, self.lanes, size)
             step.arguments["weight"] = weight.swapaxes(2, 3).reshape(-1, c * size)
         elif all(self._changes(part) for part in parts):

@@ -48,8 +48,8 @@ def _branches(steps: Sequence[Step], readers: Counter[Step | None]) -> int:
     )
     if not is_block or pixels > MOST_PIXELS:
         return 0
-    products = 2 * pixels * g.o * g.c
-    return min(g.o // wide.lanes, products // BRANCH_PRODUCTS, MOST_BRANCHES)
+    products: int = 2 * pixels * g.o * g.c
+    return min(int(g.o) // wide.lanes, products // BRANCH_PRODUCTS, MOST_BRANCHES)
 
 
 def _part(step: Step, x: Step | None, outputs: slice, branch: int) -> Step:
@@ -102,8 +102,9 @@ def _divide(steps: Sequence[Step], branches: int) -> list[Step]:
 
 def divide(steps: Sequence[Step], result: Value) -> list[Step]:
     """The steps with all such blocks in branches."""
-    readers = Counter(source for step in steps for source in step.dependencies())
-    readers[result.step] += 1
+    readers: Counter[Step | None] = Counter([result.step])
+    for step in steps:
+        readers.update(step.dependencies())
     replaced: dict[Step | None, Step] = {}
     made: list[Step] = []
     i = 0
