@@ -139,6 +139,8 @@ ERRORS = [
     (lambda x: x.scatter_reduce(1, INDEX, x, "max"), ValueError, "scatter_reduce: reduce must be"),
     (lambda x: x.index_add(0, tensor([0]), x), ValueError, "index_add: source must have the shape"),
     (lambda x: x.index_put((tensor([0, 1]),), x), ValueError, "index_put: shapes"),
+    (lambda x: x.index_put((tensor([-9]),), x[0], True), IndexError, r"size \d+ \(got -9 to -9\)"),
+    (lambda x: x.index_put((tensor([-9]),), x[0]), IndexError, "index -9 is out of bounds"),
     (lambda x: cnet.bincount(tensor([-1])), ValueError, "bincount: input"),
     (lambda x: cnet.bincount(x), TypeError, "bincount: input must contain integers"),
     (lambda x: cnet.bucketize(x, x), ValueError, "bucketize: boundaries"),

@@ -93,17 +93,13 @@ static int row_pays(const cnet_gemm_arguments *a) {
     const cnet_gemm *g = &a->g;
     const int fits = g->n >= MANY_CHUNKS * ROW_COLS || g->n * g->k < 8 * FEW_PRODUCTS;
     return g->outer * g->inner == 1 && g->m == 1 && g->n >= ROW_COLS && g->b_col == 1 && fits &&
-           !a->relu;
+           !a->bias && !a->relu;
 }
 
 static void multiply_row(const job_t *job, ptrdiff_t j) {
     const cnet_gemm *g = &job->g;
     const real *b = job->b + j;
     vec total[ROW_VECTORS] = {0};
-    if (job->bias)
-#pragma GCC unroll 8
-        for (int v = 0; v < ROW_VECTORS; v++)
-            total[v] = load(job->bias + j + v * LANES);
     for (ptrdiff_t p = 0; p < g->k; p += ROW_DEPTH) {
         vec sum[ROW_VECTORS] = {0};
         for (ptrdiff_t t = p; t < min_size(g->k, p + ROW_DEPTH); t++, b += g->b_row) {
@@ -148,8 +144,8 @@ size_t CNET_FN(gemm_workspace)(cnet_call *call) {
  * repeated operands need no copy. Y (outer, inner, m, n) is contiguous, is overwritten, and
  * overlaps no other array. Order of summation, parallel axis and workspace as in product.h; as in
  * dots.h for one product of a few long rows and contiguous columns. One row times contiguous
- * rows, without ReLU, is summed in blocks like that, to which the bias is added first, parallel
- * over columns, without a workspace. */
+ * rows, without bias and ReLU, is summed in blocks like that, parallel over columns, without a
+ * workspace. */
 void CNET_FN(gemm)(const cnet_call *call) {
     const cnet_gemm_arguments *a = &call->gemm;
     const cnet_gemm *g = &a->g;

@@ -4,7 +4,7 @@
  * state. Its gates are runs of c numbers in them. */
 #include "elementwise/formulas.h"
 
-enum { ARRAYS = 4, MOST_RUNS = 4, CELLS_PER_CHUNK = 1 << 12 };
+enum { ARRAYS = 5, MOST_RUNS = 4, CELLS_PER_CHUNK = 1 << 12 };
 /* Rows of all steps from which a transposed copy of the weights pays. */
 enum { ENOUGH_ROWS = 16 };
 
@@ -16,7 +16,7 @@ typedef struct {
 } cells_t;
 
 /* What `step` reads and writes, and what `back` reads and writes. */
-enum { OF_X, OF_H, HX, CX };
+enum { OF_X, OF_H, BIAS, HX, CX };
 enum { GATES, KEPT, HY, CY };
 enum { GRAD_HY, GRAD_CY, SAVED_GATES, SAVED };
 enum { GRAD_X, GRAD_H, BYPASS, GRAD_CX };
@@ -27,9 +27,15 @@ enum { GRAD_X, GRAD_H, BYPASS, GRAD_CX };
 static __attribute__((noinline)) vec sigmoid_of(vec x) { return sigmoid(x); }
 static __attribute__((noinline)) vec tanh_of(vec x) { return vec_tanh(x); }
 
-static void tanh_step(const cells_t *at) {
-    store(at->out[HY], tanh_of(load(at->in[OF_X]) + load(at->in[OF_H])));
+/* A run of the product of the hidden state with its bias, and of the sum of both products. */
+static inline vec of_hidden(const cells_t *at, ptrdiff_t gate) {
+    return load(at->in[OF_H] + gate * at->run) + load(at->in[BIAS] + gate * at->run);
 }
+static inline vec of_both(const cells_t *at, ptrdiff_t gate) {
+    return load(at->in[OF_X] + gate * at->run) + of_hidden(at, gate);
+}
+
+static void tanh_step(const cells_t *at) { store(at->out[HY], tanh_of(of_both(at, 0))); }
 
 static void tanh_back(const cells_t *at) {
     const vec y = load(at->in[SAVED_GATES]);
@@ -37,7 +43,7 @@ static void tanh_back(const cells_t *at) {
 }
 
 static void relu_step(const cells_t *at) {
-    const vec x = load(at->in[OF_X]) + load(at->in[OF_H]);
+    const vec x = of_both(at, 0);
     store(at->out[HY], choose(x <= 0, ZERO, x));
 }
 
@@ -51,7 +57,7 @@ static void lstm_step(const cells_t *at) {
     vec gates[4];
 #pragma GCC unroll 4
     for (int k = 0; k < 4; k++) {
-        const vec sum = load(at->in[OF_X] + k * at->run) + load(at->in[OF_H] + k * at->run);
+        const vec sum = of_both(at, k);
         gates[k] = k == 2 ? tanh_of(sum) : sigmoid_of(sum);
         store(at->out[GATES] + k * at->run, gates[k]);
     }
@@ -82,11 +88,9 @@ static void lstm_back(const cells_t *at) {
 /* The gates r, z and n; the third run of the product of the hidden state and hx are kept. */
 static void gru_step(const cells_t *at) {
     const ptrdiff_t run = at->run;
-    const real *of_x = at->in[OF_X], *of_h = at->in[OF_H];
-    const vec hx = load(at->in[HX]), hidden = load(of_h + 2 * run);
-    const vec r = sigmoid_of(load(of_x) + load(of_h));
-    const vec z = sigmoid_of(load(of_x + run) + load(of_h + run));
-    const vec n = tanh_of(load(of_x + 2 * run) + r * hidden);
+    const vec hx = load(at->in[HX]), hidden = of_hidden(at, 2);
+    const vec r = sigmoid_of(of_both(at, 0)), z = sigmoid_of(of_both(at, 1));
+    const vec n = tanh_of(load(at->in[OF_X] + 2 * run) + r * hidden);
     store(at->out[GATES], r);
     store(at->out[GATES] + run, z);
     store(at->out[GATES] + 2 * run, n);
@@ -128,6 +132,7 @@ typedef struct {
     void (*compute)(const cells_t *at);
     cells_t arrays;
     ptrdiff_t in_runs[ARRAYS], out_runs[ARRAYS]; /* of a sequence; 0 without an array */
+    int shared;                                  /* an input that all sequences read, or -1 */
     ptrdiff_t n, c, rows;                        /* rows of a chunk */
 } job_t;
 
@@ -160,7 +165,8 @@ static void cells_chunk(const void *argument, ptrdiff_t chunk, int slot) {
             cells_t at = {.run = c};
             for (int i = 0; i < ARRAYS; i++) {
                 if (job->in_runs[i])
-                    at.in[i] = job->arrays.in[i] + (row * job->in_runs[i] * c + t);
+                    at.in[i] = job->arrays.in[i] +
+                               ((i == job->shared ? 0 : row) * job->in_runs[i] * c + t);
                 if (job->out_runs[i])
                     at.out[i] = job->arrays.out[i] + (row * job->out_runs[i] * c + t);
             }
@@ -225,11 +231,12 @@ static __attribute__((noinline)) void add(const cnet_call *call, const real *a, 
 /* ---- All steps ------------------------------------------------------------------------------ */
 
 /* What the steps need: the products with both weights, whose transposed copies pay in `recurrent`
- * if there are many rows; the product of a step; numbers that are not kept; states to be projected.
+ * if there are many rows; a bias; the product of a step; numbers that are not kept; states to be
+ * projected.
  */
 typedef struct {
     cnet_call hidden, projection;
-    real *filters, *projected, *product, *unused, *hy;
+    real *filters, *projected, *zeros, *product, *unused, *hy;
     size_t bytes; /* of the workspace */
 } parts_t;
 
@@ -244,6 +251,7 @@ static __attribute__((noinline)) parts_t parts_of(const cnet_call *call,
     parts.bytes = 0;
     parts.filters = take(call->workspace, &parts.bytes, copies ? width * g->s : 0);
     parts.projected = take(call->workspace, &parts.bytes, copies && w_hr ? g->c * g->s : 0);
+    parts.zeros = take(call->workspace, &parts.bytes, width);
     parts.product = take(call->workspace, &parts.bytes, g->n * to);
     parts.unused = take(call->workspace, &parts.bytes, g->n * kinds[cell].kept * g->c);
     parts.hy = take(call->workspace, &parts.bytes, w_hr ? g->n * g->c : 0);
@@ -292,26 +300,27 @@ void CNET_FN(recurrent)(const cnet_call *call) {
     const cnet_recurrent_layer g = a->g;
     const ptrdiff_t gates = kinds[a->cell].gates, width = gates * g.c, kept = kinds[a->cell].kept;
     parts_t parts = parts_of(call, &g, a->cell, a->w_hh, a->w_hr, 0);
-    parts.hidden.gemm.bias = a->b_hh;
     if (parts.hidden.gemm.b == parts.filters)
         transpose_matrix(call, a->w_hh, width, g.s, parts.filters);
     if (a->w_hr && parts.projection.gemm.b == parts.projected)
         transpose_matrix(call, a->w_hr, g.s, g.c, parts.projected);
     job_t job = {
         .compute = kinds[a->cell].step,
-        .in_runs = {gates, gates, kinds[a->cell].bypasses, kinds[a->cell].states},
+        .in_runs = {gates, gates, gates, kinds[a->cell].bypasses, kinds[a->cell].states},
+        .shared = BIAS,
         .out_runs = {kept ? gates : 0, kept, 1, kinds[a->cell].states},
         .n = g.n,
         .c = g.c,
         .rows = rows_per_chunk(g.c),
     };
-    const real *hx = a->hx, *cx = a->cx;
+    memset(parts.zeros, 0, (size_t)width * sizeof(real));
+    const real *hx = a->hx, *cx = a->cx, *bias = a->b_hh ? a->b_hh : parts.zeros;
     for (ptrdiff_t step = 0; step < g.steps; step++) {
         const ptrdiff_t row = (a->reversed ? g.steps - 1 - step : step) * g.n;
         real *y = (real *)a->y + row * g.s;
         multiply(&parts.hidden, hx, parts.product);
         job.arrays = (cells_t){
-            .in = {(const real *)a->products + row * width, parts.product, hx, cx},
+            .in = {(const real *)a->products + row * width, parts.product, bias, hx, cx},
             .out = {a->gates ? (real *)a->gates + row * width : parts.product,
                     a->kept ? (real *)a->kept + row * kept * g.c : parts.unused,
                     a->w_hr ? parts.hy : y, a->cy},
@@ -348,6 +357,7 @@ void CNET_FN(recurrent_backward)(const cnet_call *call) {
     job_t job = {
         .compute = kinds[a->cell].back,
         .in_runs = {1, states, gates, kept},
+        .shared = -1,
         .out_runs = {gates, bypasses ? gates : 0, bypasses, states},
         .n = g.n,
         .c = g.c,

@@ -60,10 +60,10 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         results: list[Array] = []
         saved: list[Array | None] = []
         for rows, steps, n in ctx.spans:
-            hx, *cx = [state[:n] for state in states]
+            hx, cx = _first(states, n)
             y, cy, gates, kept = kernels.recurrent(
-                products[rows].reshape(steps, n, products.shape[1]), w_hh, hx, *cx,
-                b_hh=b_hh, w_hr=w_hr, cell=cell, reverse=reverse, keep=keep,
+                products[rows].reshape(steps, n, products.shape[1]), w_hh, hx, cx,
+                b_hh, w_hr, cell=cell, reverse=reverse, keep=keep,
             )  # fmt: skip
             results.append(_flat(y))
             saved += hx, y if gates is None else gates, kept, y
@@ -83,10 +83,10 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
         of_w_hr: list[Array] = []
         for number, (rows, _, n) in reversed([*enumerate(ctx.spans)]):
             hx, gates, kept, y = arrays[4 * number : 4 * number + 4]
-            grad_hy, *grad_cy = [grad[:n] for grad in grads]
+            grad_hy, grad_cy = _first(grads, n)
             dx, dh, dy, dhx, dcx = kernels.recurrent_backward(
-                grad_y[rows].reshape(y.shape), grad_hy, gates, w_hh, *grad_cy, kept=kept,
-                w_hr=w_hr, cell=ctx.cell, reverse=ctx.reverse,
+                grad_y[rows].reshape(y.shape), grad_hy, gates, w_hh, grad_cy, kept,
+                w_hr, cell=ctx.cell, reverse=ctx.reverse,
             )  # fmt: skip
             dh = dx if dh is None else dh
             grads = _replaced(grads, (dhx,) if dcx is None else (dhx, dcx), n)
@@ -107,6 +107,12 @@ class Recurrent(Operation[tuple[Tensor, ...]]):
             sum(of_w_hr) if of_w_hr else None,
             *grads,
         )
+
+
+def _first(states: States, count: int) -> tuple[Array, Array | None]:
+    """The states of the first sequences; None without a cell state."""
+    hidden, *cell = [state[:count] for state in states]
+    return hidden, cell[0] if cell else None
 
 
 def _flat(x: Array) -> Array:

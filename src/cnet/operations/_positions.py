@@ -39,10 +39,10 @@ def check_range(function: str, index: Array, size: int, name: str = "index") -> 
 
 
 def from_the_end(positions: Array, size: int) -> Array:
-    """Positions where negative ones, which count from the end, are replaced."""
+    """Positions where negative ones that are in range, from the end, are replaced."""
     if positions.dtype.kind == "u" or not positions.size or _least(positions, None) >= 0:
         return positions
-    return np.where(positions < 0, positions + size, positions)
+    return np.where((positions < 0) & (positions >= -size), positions + size, positions)
 
 
 def elements_at(function: str, x: Array, index: Array, axis: int) -> Array:

@@ -174,6 +174,14 @@ def index_fill(input: TensorLike, dim: int, index: TensorLike, value: Operand) -
     return _index_write("index_fill", input, number, positions, axis)
 
 
+def _selected(x: Array, index: tuple[Any, ...]) -> tuple[int, ...]:
+    """The shape of ``x[index]``."""
+    first = index[0] if len(index) == 1 and x.ndim else None
+    if isinstance(first, np.ndarray) and first.dtype.kind in "iu":
+        return *first.shape, *x.shape[1:]
+    return np.shape(x[index])
+
+
 class IndexPut(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, values: Array, *, index: Any, accumulate: bool) -> Array:
@@ -238,7 +246,7 @@ def index_put(
             f"index_put: values must have the dtype of input (got {values.dtype} and {input.dtype})"
         )
     index = array_index(tuple(indices))
-    part = np.shape(array_of(input)[index])
+    part = _selected(array_of(input), index)
     if values.shape != part and not broadcasts_to(values.shape, part):
         raise ValueError(
             f"index_put: shapes {values.shape} and {part} do not broadcast to the latter"

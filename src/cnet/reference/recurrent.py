@@ -25,8 +25,8 @@ def _lstm(x: Any, h: Any, hx: Array, cx: Array) -> Any:
 def _lstm_back(dhy: Array, dcy: Array, gates: Any, kept: Any) -> Any:
     (i, f, g, o), (cx, tanh) = gates, kept
     dcy = dcy + dhy * o * (1 - tanh**2)
-    dx = dcy * g * i * (1 - i), dcy * cx * f * (1 - f), dcy * i * (1 - g**2)
-    dx = *dx, dhy * tanh * o * (1 - o)
+    di, df, dg = dcy * g * i * (1 - i), dcy * cx * f * (1 - f), dcy * i * (1 - g**2)
+    dx = di, df, dg, dhy * tanh * o * (1 - o)
     return dx, dx, 0, dcy * f
 
 
