@@ -119,11 +119,6 @@ class Library:
     def tensor(array: Array, requires_grad: bool) -> cnet.Tensor:
         return cnet.Tensor(array.copy(), requires_grad)
 
-    @staticmethod
-    def own(gradient: cnet.Tensor, grad_output: cnet.Tensor) -> cnet.Tensor:
-        """The gradient of a leaf, which shares no memory with that of the result."""
-        return gradient
-
 
 captured, library, one_by_one = Captured(), Library(), OneByOne()
 plan, bfloat16_plan, quantized_plan = Plan(), Plan("bfloat16"), Plan("int8")

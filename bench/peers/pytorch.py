@@ -139,11 +139,6 @@ class Library:
     def tensor(array: Array, requires_grad: bool) -> Tensor:
         return torch.tensor(array).requires_grad_(requires_grad)
 
-    @staticmethod
-    def own(gradient: Tensor, grad_output: Tensor) -> Tensor:
-        memory, other = gradient.untyped_storage(), grad_output.untyped_storage()
-        return gradient.clone() if memory.data_ptr() == other.data_ptr() else gradient
-
 
 library = Library()
 nchw = PyTorch(torch.contiguous_format)

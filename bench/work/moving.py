@@ -13,7 +13,7 @@ import numpy as np
 
 from cnet.bench.cases import Case, Work, arrays
 
-from .operations import SMALL, Function, Sizes, with_own_gradients
+from .operations import SMALL, Function, Sizes, with_gradients
 
 
 class Positions(NamedTuple):
@@ -283,7 +283,7 @@ def _bind(
         return call
     grad_output = side.tensor(rng.standard_normal(tuple(call().shape), np.float32), False)
     leaves = [tensor for tensor in tensors if tensor.requires_grad]
-    return with_own_gradients(side, call, leaves, grad_output)
+    return with_gradients(call, leaves, grad_output)
 
 
 def _cases(name: str, entry: Any, backward: bool, rows: int) -> Iterator[tuple[str, Case]]:

@@ -194,8 +194,7 @@ def _bind(
     call = partial(function, side.package, side.functional, *tensors)
     if not backward:
         return call
-    grad_output = side.tensor(*arrays(tuple(call().shape)), False)
-    return with_own_gradients(side, call, tensors, grad_output)
+    return with_gradients(call, tensors, side.tensor(*arrays(tuple(call().shape)), False))
 
 
 def with_gradients(call: Function, leaves: Iterable[Any], grad_output: Any) -> Work:
@@ -208,16 +207,6 @@ def with_gradients(call: Function, leaves: Iterable[Any], grad_output: Any) -> W
         return tuple([tensor.grad for tensor in leaves])
 
     return both
-
-
-def with_own_gradients(side: Any, call: Function, leaves: Iterable[Any], grad_output: Any) -> Work:
-    """`with_gradients`, where gradients have their own memory.
-
-    In PyTorch, the gradient of a leaf can be a part of `grad_output`, after `cat` for example. Then
-    a second backward pass, which adds to the gradient in place, changes `grad_output`.
-    """
-    both = with_gradients(call, leaves, grad_output)
-    return lambda: tuple([side.own(gradient, grad_output) for gradient in both()])
 
 
 def _cases(name: str, entry: Any, backward: bool, positive: bool) -> Iterator[tuple[str, Case]]:
