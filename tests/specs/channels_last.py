@@ -110,13 +110,14 @@ conv2d_nhwc_backward = Spec(
 SOME = POOL2D_CASES[::3]
 SOME_AVERAGES = pooling.AVERAGES[::3]
 WIDE = Pool2dCase((2, 35, 6, 5), 3, 2, 1, ceil_mode=True)
-"""More channels than a vector has lanes."""
+COLOR = Pool2dCase((2, 3, 6, 5), 3, 2, 1, ceil_mode=True)
+"""More channels than a vector has lanes, and those of images in color."""
 LARGE = (Pool2dCase((9, 16, 31, 33), 3, 2, 1),)
 
 max_pool2d_nhwc = Spec(
     "max_pool2d_nhwc",
     call=_of_channels_first(pooling.max_pool2d),
-    cases=(*SOME, WIDE),
+    cases=(*SOME, WIDE, COLOR),
     typical=pooling.TYPICAL,
     large=LARGE,
     good={"x": zeros(2, 5, 6, 4), "kernel_size": (3, 2)},
@@ -130,7 +131,7 @@ max_pool2d_nhwc = Spec(
 max_pool2d_nhwc_backward = Spec(
     "max_pool2d_nhwc_backward",
     call=_of_channels_first(pooling.max_pool2d_backward),
-    cases=(*SOME, WIDE),
+    cases=(*SOME, WIDE, COLOR),
     typical=pooling.TYPICAL,
     large=LARGE,
     good={
@@ -152,7 +153,7 @@ max_pool2d_nhwc_backward = Spec(
 avg_pool2d_nhwc = Spec(
     "avg_pool2d_nhwc",
     call=_of_channels_first(pooling.avg_pool2d),
-    cases=(*SOME_AVERAGES, WIDE),
+    cases=(*SOME_AVERAGES, WIDE, COLOR),
     typical=pooling.TYPICAL,
     large=LARGE,
     scales=pooling.avg_pool2d.scales,
@@ -163,7 +164,7 @@ avg_pool2d_nhwc = Spec(
 avg_pool2d_nhwc_backward = Spec(
     "avg_pool2d_nhwc_backward",
     call=_of_channels_first(pooling.avg_pool2d_backward),
-    cases=(*SOME_AVERAGES, WIDE),
+    cases=(*SOME_AVERAGES, WIDE, COLOR),
     typical=pooling.TYPICAL,
     large=LARGE,
     scales=pooling.avg_pool2d_backward.scales,
