@@ -38,10 +38,10 @@ def is_faster(g: geometry.Conv, result: str, dtype: Any) -> bool:
     products = outputs * taps * g.c * g.o
     lanes, added = VECTOR_BYTES // dtype.itemsize, 0
     if result == "y":
-        computed = outputs * taps * g.c * _filled(g.o, lanes)
+        computed = outputs * taps * g.c * _columns(g.o, g.c, lanes)
     elif result == "dx":
         strides = prod(axis.stride for axis in g.axes)
-        computed = cells * taps * g.o * _filled(g.c, lanes) // strides
+        computed = cells * taps * g.o * _columns(g.c, g.o, lanes) // strides
     else:
         computed = outputs * _filled(taps * g.c, TILE_ROWS) * _filled(g.o, lanes)
         added = max(g.n, BLOCKS) * taps * g.c * g.o
@@ -50,6 +50,11 @@ def is_faster(g: geometry.Conv, result: str, dtype: Any) -> bool:
     moved = cells * g.c * (g.c > 1) + outputs * g.o * (g.o > 1) + 2 * taps * g.c * g.o
     others = products * (WINOGRAD if has_winograd else 1) + moved * MOVED + CALL
     return computed * DIRECT + added * ADDED < others
+
+
+def _columns(count: int, depth: int, lanes: int) -> int:
+    """How many columns are computed for `count`: whole vectors, unless these hold the depth."""
+    return count if 2 * count <= lanes and depth % lanes == 0 else _filled(count, lanes)
 
 
 def _filled(count: int, size: int) -> int:
