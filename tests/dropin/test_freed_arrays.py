@@ -16,7 +16,7 @@ if sys.argv[1] == "dropin":
     import cnet.dropin.dlfs
 
 def step():
-    a = np.ones(1_700_000)
+    a = np.ones(400_000)
     return (a + 1) * a
 
 def faults():
@@ -40,5 +40,4 @@ def test_freed_arrays_are_reused(monkeypatch):
         command = [sys.executable, "-c", PROGRAM, side]
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    assert faults("numpy") > 1000
-    assert faults("dropin") < 100
+    assert faults("dropin") < faults("numpy") / 10

@@ -58,12 +58,16 @@ ONE_GROUP = tuple(
 RUNS_AND_PHASES = (
     Conv2dCase((2, 3, 9, 11), (5, 3, 3, 4), padding=1, name="runs of outputs overlap"),
     Conv2dCase((2, 3, 13, 17), (4, 3, 3, 2), (4, 3), 1, 2, name="phases of dilated taps"),
+    Conv2dCase((2, 8, 9, 11), (2, 8, 3, 3), padding=1, name="few filters"),
+    Conv2dCase((2, 3, 13, 17), (16, 3, 3, 2), (2, 1), 1, name="few channels"),
 )
 CONVOLUTION = Conv2dCase((2, 4, 9, 8), (6, 4, 3, 2), (2, 1), (1, 2), (1, 2))
 LARGE_CONVOLUTIONS = (
     Conv2dCase((5, 6, 29, 31), (10, 6, 3, 5), (1, 2), (1, 2)),
     Conv2dCase((1, 40, 19, 17), (70, 40, 3, 3), padding=1),
     Conv2dCase((70, 1, 14, 14), (4, 1, 5, 5), padding=2),
+    Conv2dCase((9, 16, 31, 30), (2, 16, 3, 3), padding=1),
+    Conv2dCase((9, 1, 31, 30), (8, 1, 3, 3), 2, 1),
     Conv2dCase((9, 20, 31, 30), (18, 20, 1, 1), (1, 2)),
     Conv2dCase((2, 130, 9, 9), (129, 130, 3, 3), padding=2, name="parts are few"),
     Conv2dCase((1, 1, 2, 2), (17_000, 1, 1, 1), name="many filters"),
@@ -110,13 +114,14 @@ conv2d_nhwc_backward = Spec(
 SOME = POOL2D_CASES[::3]
 SOME_AVERAGES = pooling.AVERAGES[::3]
 WIDE = Pool2dCase((2, 35, 6, 5), 3, 2, 1, ceil_mode=True)
-"""More channels than a vector has lanes."""
+COLOR = Pool2dCase((2, 3, 6, 5), 3, 2, 1, ceil_mode=True)
+"""More channels than a vector has lanes, and those of images in color."""
 LARGE = (Pool2dCase((9, 16, 31, 33), 3, 2, 1),)
 
 max_pool2d_nhwc = Spec(
     "max_pool2d_nhwc",
     call=_of_channels_first(pooling.max_pool2d),
-    cases=(*SOME, WIDE),
+    cases=(*SOME, WIDE, COLOR),
     typical=pooling.TYPICAL,
     large=LARGE,
     good={"x": zeros(2, 5, 6, 4), "kernel_size": (3, 2)},
@@ -130,7 +135,7 @@ max_pool2d_nhwc = Spec(
 max_pool2d_nhwc_backward = Spec(
     "max_pool2d_nhwc_backward",
     call=_of_channels_first(pooling.max_pool2d_backward),
-    cases=(*SOME, WIDE),
+    cases=(*SOME, WIDE, COLOR),
     typical=pooling.TYPICAL,
     large=LARGE,
     good={
@@ -152,7 +157,7 @@ max_pool2d_nhwc_backward = Spec(
 avg_pool2d_nhwc = Spec(
     "avg_pool2d_nhwc",
     call=_of_channels_first(pooling.avg_pool2d),
-    cases=(*SOME_AVERAGES, WIDE),
+    cases=(*SOME_AVERAGES, WIDE, COLOR),
     typical=pooling.TYPICAL,
     large=LARGE,
     scales=pooling.avg_pool2d.scales,
@@ -163,7 +168,7 @@ avg_pool2d_nhwc = Spec(
 avg_pool2d_nhwc_backward = Spec(
     "avg_pool2d_nhwc_backward",
     call=_of_channels_first(pooling.avg_pool2d_backward),
-    cases=(*SOME_AVERAGES, WIDE),
+    cases=(*SOME_AVERAGES, WIDE, COLOR),
     typical=pooling.TYPICAL,
     large=LARGE,
     scales=pooling.avg_pool2d_backward.scales,

@@ -1,9 +1,9 @@
 /* Convolution of images with channels last, and its gradients: nothing is transposed.
  *
- * Register tiles hold outputs and filters. A tap of all channels is a run in the image, so that
- * cells are read in place; images with padding are first copied with it, a block of rows at a time.
- * Each phase of the stride of the input gradient is a convolution of grad_output with the taps of
- * that phase, in reverse order. */
+ * Register tiles hold outputs and filters; with few filters, outputs and channels. A tap of all
+ * channels is a run in the image, so that cells are read in place; images with padding are first
+ * copied with it, a block of rows at a time. Each phase of the stride of the input gradient is a
+ * convolution of grad_output with the taps of that phase, in reverse order. */
 #include "nhwc.h"
 
 #include "gemm/column_sums.h"
@@ -16,7 +16,7 @@ enum {
 
 /* The outputs of a tile of one vector of filters are runs of so many neighbours, of two vectors
  * half as many. */
-enum { RUN = 4, RUNS = 2 * TILE_ROWS / RUN };
+enum { RUNS = 2 * TILE_ROWS / RUN };
 
 /* ---- Padded images ------------------------------------------------------------------------ */
 
@@ -53,6 +53,7 @@ const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t fi
 void CNET_FN(nhwc_complete)(window *s) {
     padded *p = &s->image;
     s->taps = s->kh * s->kw * p->c;
+    s->is_few = 2 * s->o <= FEW_LANES && p->c % FEW_LANES == 0 && s->ow >= RUN;
     s->is_dense = s->o <= TILE_COLS && s->to_column == s->o && s->to_row == s->ow * s->o;
     p->height = rows_of_image(s, s->oh);
     p->width = (s->ow - 1) * s->sw + s->dw * (s->kw - 1) + 1;
@@ -74,44 +75,6 @@ void CNET_FN(nhwc_complete)(window *s) {
     s->image_bytes = s->in_place ? 0 : bytes_of(rows_of_image(s, s->rows) * s->pitch, sizeof(real));
 }
 
-/* ---- Outputs ------------------------------------------------------------------------------ */
-
-/* Runs of neighbouring outputs of a block of rows: where their taps begin in the image, and their
- * places in the block. The next run begins with output x of row y. */
-typedef struct {
-    ptrdiff_t rows, y, x, lane, place;
-    ptrdiff_t lanes[TILE_ROWS], places[TILE_ROWS];
-} outputs;
-
-/* Lists the next runs. One that would leave its row begins earlier, and the last one of the block
- * is repeated: these outputs are computed again. Returns 0 at the end. */
-static inline __attribute__((always_inline)) int list_outputs(const window *s, const int runs,
-                                                              const int run, outputs *next) {
-    for (int r = 0; r < runs; r++) {
-        next->lanes[r] = next->lane;
-        next->places[r] = next->place;
-        const ptrdiff_t left = s->ow - next->x - run;
-        if (left > 0) {
-            const ptrdiff_t count = run == 1 ? 1 : min_size(run, left);
-            next->x += count;
-            next->lane += count * s->sw * s->image.c;
-            next->place += count * s->to_column;
-        } else if (next->y + 1 < next->rows) {
-            next->y++;
-            next->x = 0;
-            next->lane = next->y * s->sh * s->pitch;
-            next->place = next->y * s->to_row;
-        } else {
-            for (; r < runs; r++) {
-                next->lanes[r] = next->lane;
-                next->places[r] = next->place;
-            }
-            return 0;
-        }
-    }
-    return 1;
-}
-
 /* ---- Filters ------------------------------------------------------------------------------ */
 
 /* Weights in the order of a window: its row i is row `row` + i * `row_step` of the filter, and so
@@ -124,12 +87,14 @@ typedef struct {
     ptrdiff_t position, ch, f; /* from one position, channel of the image and filter to the next */
 } packing;
 
-/* Packs the weights of TILE_COLS filters: a row for each tap. */
+/* Packs the weights of TILE_COLS filters: a row for each tap, or for few filters, for each of
+ * them. */
 static void pack_panel(const void *argument, ptrdiff_t panel, int slot) {
     (void)slot;
     const packing *job = argument;
     const window *s = job->s;
     const ptrdiff_t first = panel * TILE_COLS, filters = min_size(TILE_COLS, s->o - first);
+    const ptrdiff_t tap = s->is_few ? 1 : TILE_COLS, filter = s->is_few ? s->taps : 1;
     real *to = job->to + first * s->taps;
     memset(to, 0, (size_t)(s->taps * TILE_COLS) * sizeof(real));
     for (ptrdiff_t i = 0; i < s->kh; i++)
@@ -138,9 +103,9 @@ static void pack_panel(const void *argument, ptrdiff_t panel, int slot) {
             const ptrdiff_t column = job->column + j * job->column_step;
             const real *from =
                 job->weight + (row * job->kw + column) * job->position + first * job->f;
-            for (ptrdiff_t ch = 0; ch < s->image.c; ch++, from += job->ch, to += TILE_COLS)
+            for (ptrdiff_t ch = 0; ch < s->image.c; ch++, from += job->ch, to += tap)
                 for (ptrdiff_t f = 0; f < filters; f++)
-                    to[f] = from[f * job->f];
+                    to[f * filter] = from[f * job->f];
         }
 }
 
@@ -251,7 +216,9 @@ static void convolve_block(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t rows = min_size(s->rows, s->oh - first);
     const real *image = CNET_FN(nhwc_padded_rows)(s, n, first, rows, slot);
     real *to = s->to + n * s->to_n + first * s->to_row;
-    if (s->o <= LANES && s->ow >= RUN)
+    if (s->is_few)
+        CNET_FN(nhwc_few)(s, image, rows, to);
+    else if (s->o <= LANES && s->ow >= RUN)
         convolve_one_vector(s, image, rows, to);
     else if (s->o > LANES && s->o <= 2 * LANES && s->ow % (RUN / 2) == 0)
         convolve_two_vectors(s, image, rows, to);
@@ -288,9 +255,10 @@ size_t CNET_FN(conv2d_nhwc_workspace)(cnet_call *call) {
  * with x = 0 outside of the image.
  *
  * x (n, h, w, c), weight (kh, kw, c, o), bias (o) or NULL, y (n, oh, ow, o); overwrites y. One
- * group. Summed in the order (i, j, c), the bias last. NaN and infinity propagate as in the sum
- * with padding of zeros. Parallel over blocks of rows of outputs. Workspace: the weights in panels,
- * and for each thread a block of padded rows. */
+ * group. Summed in the order (i, j, c), the bias last; with few filters, in lanes of channels,
+ * which are added at the end. NaN and infinity propagate as in the sum with padding of zeros.
+ * Parallel over blocks of rows of outputs. Workspace: the weights in panels, and for each thread a
+ * block of padded rows. */
 void CNET_FN(conv2d_nhwc)(const cnet_call *call) {
     const cnet_conv2d_nhwc_arguments *a = &call->conv2d_nhwc;
     window s = forward_window(&a->g);
@@ -412,9 +380,9 @@ size_t CNET_FN(conv2d_nhwc_backward_workspace)(cnet_call *call) {
  * grad_output (n, oh, ow, o), x (n, h, w, c), weight (kh, kw, c, o); dx, dw and db have the shapes
  * of x, weight and bias. Overwrites dx, dw and db; those that are NULL are not computed. x may be
  * NULL without dw, weight may be NULL without dx. dx is summed over the taps in reverse order, and
- * for each over o. dw is summed over blocks of rows, these in up to PARTS parts, which are added in
- * order; db in double. Parallel over blocks of rows, over parts, and over o. Workspace: as
- * conv2d_nhwc, and the parts. */
+ * for each over o, with few channels in lanes. dw is summed over blocks of rows, these in up to
+ * PARTS parts, which are added in order; db in double. Parallel over blocks of rows, over parts,
+ * and over o. Workspace: as conv2d_nhwc, and the parts. */
 void CNET_FN(conv2d_nhwc_backward)(const cnet_call *call) {
     const cnet_conv2d_nhwc_backward_arguments *a = &call->conv2d_nhwc_backward;
     if (a->dx)

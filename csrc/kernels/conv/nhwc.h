@@ -8,6 +8,11 @@
 
 enum { ENOUGH_PRODUCTS = 1 << 17 }; /* for several threads */
 
+enum { RUN = 4 }; /* neighbouring outputs that are computed together */
+
+/* Lanes for the channels of few filters, which are often fewer than those of longer vectors. */
+#define FEW_LANES ((ptrdiff_t)(ISA_SHORT_VECTOR_BYTES / sizeof(real)))
+
 /* Images with padding: cell (y, x) of an image lies at (top + y, left + x) of the padded one, whose
  * other cells are 0. Cells that would lie outside are left out. */
 typedef struct {
@@ -31,6 +36,7 @@ typedef struct {
     real *to;                          /* the first output of all */
     ptrdiff_t to_n, to_row, to_column; /* from one image, row and output of it to the next */
     int is_dense;                      /* whether outputs follow each other, each of one panel */
+    int is_few;                        /* whether the lanes of sums are channels, not filters */
     char *images;                      /* a padded image for each thread */
 } window;
 
@@ -109,6 +115,45 @@ void CNET_FN(nhwc_complete)(window *s);
 /* The padded image for the outputs of `count` rows from `first` on: where it lies. */
 const real *CNET_FN(nhwc_padded_rows)(const window *s, ptrdiff_t n, ptrdiff_t first,
                                       ptrdiff_t count, int slot);
+
+/* Runs of neighbouring outputs of a block of rows: where their taps begin in the image, and their
+ * places in the block. The next run begins with output x of row y. */
+typedef struct {
+    ptrdiff_t rows, y, x, lane, place;
+    ptrdiff_t lanes[TILE_ROWS], places[TILE_ROWS];
+} outputs;
+
+/* Lists the next runs. One that would leave its row begins earlier, and the last one of the block
+ * is repeated: these outputs are computed again. Returns 0 at the end. */
+static inline __attribute__((always_inline)) int list_outputs(const window *s, const int runs,
+                                                              const int run, outputs *next) {
+    for (int r = 0; r < runs; r++) {
+        next->lanes[r] = next->lane;
+        next->places[r] = next->place;
+        const ptrdiff_t left = s->ow - next->x - run;
+        if (left > 0) {
+            const ptrdiff_t count = run == 1 ? 1 : min_size(run, left);
+            next->x += count;
+            next->lane += count * s->sw * s->image.c;
+            next->place += count * s->to_column;
+        } else if (next->y + 1 < next->rows) {
+            next->y++;
+            next->x = 0;
+            next->lane = next->y * s->sh * s->pitch;
+            next->place = next->y * s->to_row;
+        } else {
+            for (; r < runs; r++) {
+                next->lanes[r] = next->lane;
+                next->places[r] = next->place;
+            }
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Computes the outputs of a block of rows with few filters (nhwc_few.c). */
+void CNET_FN(nhwc_few)(const window *s, const real *image, ptrdiff_t rows, real *to);
 
 /* The number of threads: one for little work. */
 static inline int threads_for(const window *s, int threads) {

@@ -319,9 +319,12 @@ static rows_t rows_at(const job_t *job, const cnet_window2d *g, int slot) {
     real *memory = (real *)(job->workspace + (size_t)slot * rows_bytes(g));
     memset(memory, 0, rows_bytes(g));
     const rows_t rows = {memory, memory + outputs_pitch(g), memory + 2 * outputs_pitch(g)};
-    for (ptrdiff_t t = 0; t < g->ow * g->c; t++)
-        rows.columns[t] = job->divisor_override ? (real)job->divisor_override
-                                                : (real)columns_counted(job, t / g->c);
+    for (ptrdiff_t ow = 0; ow < g->ow; ow++) {
+        const ptrdiff_t count =
+            job->divisor_override ? job->divisor_override : columns_counted(job, ow);
+        for (ptrdiff_t ch = 0; ch < g->c; ch++)
+            rows.columns[ow * g->c + ch] = (real)count;
+    }
     return rows;
 }
 
@@ -344,10 +347,11 @@ static void fill_layers(const job_t *job, const cnet_window2d *g, ptrdiff_t row,
             const ptrdiff_t end = min_size(columns.end, last);
             const real *shares = rows->shares + ow * g->c;
             real *layer = layers + left * g->c;
-            if (g->c < LANES)
+            if (g->c < LANES) {
+                const vec cell = select_cell(lanes, load(shares), (vec){0});
                 for (ptrdiff_t j = first; j < end; j++)
-                    store(layer + j * g->c, select_cell(lanes, load(shares), (vec){0}));
-            else
+                    store(layer + j * g->c, cell);
+            } else
                 for (ptrdiff_t ch = 0; ch < g->c; ch += LANES)
                     for (ptrdiff_t j = first; j < end; j++)
                         store_run(layer + (j * g->c + ch), load(shares + ch), g->c - ch);
