@@ -131,3 +131,13 @@ def test_vectors_along_several_axes_are_normalized():
 def test_logits_must_be_floats():
     with pytest.raises(TypeError, match="binary_cross_entropy_with_logits: input must have a fl"):
         F.binary_cross_entropy_with_logits(cnet.tensor([1, 0]), cnet.tensor([1.0, 0.0]))
+
+
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3])
+def test_windows_of_zeros_have_no_gradient(p):
+    x = cnet.tensor([[[0.0, 0.0, 3.0, 4.0]]], requires_grad=True)
+    y = F.lp_pool1d(x, p, 2)
+    assert y[0, 0, 0] == 0
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad[0, 0, :2], [0, 0])
+    assert (x.grad[0, 0, 2:] > 0).all()

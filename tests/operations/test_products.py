@@ -153,6 +153,11 @@ def test_kernel_of_operands_with_any_strides(a_shape, b_shape):
             np.testing.assert_allclose(kernels.matmul(first, second), expected, rtol=1e-12)
 
 
+def test_empty_operands_may_have_any_strides():
+    a, b = np.ones((2, 3, 6))[..., :0], np.ones((0, 3))
+    np.testing.assert_array_equal(kernels.matmul(a, b), np.zeros((2, 3, 3)))
+
+
 @pytest.mark.parametrize("p", [0.5, 1, 1.5, 2, 3])
 @pytest.mark.parametrize("shapes", [((5, 4), (7, 4)), ((2, 1, 5, 3), (3, 6, 3)), ((1, 9), (40, 9))])
 def test_distances_of_all_orders(p, shapes):

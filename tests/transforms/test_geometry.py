@@ -203,6 +203,16 @@ def test_random_transforms_follow_the_seed(kind, pixels, transform):
         assert np.mean(np.abs(mine.astype(int) - plain) > 1) <= 0.05
 
 
+@pytest.mark.parametrize(("top", "left"), [(-4, -9), (-1, 2), (1, -2), (2, 3), (3, 0), (9, 9)])
+@pytest.mark.parametrize("size", [(1, 1), (2, 6), (5, 3)])
+def test_crops_beyond_an_image_have_their_size(top, left, size):
+    image = np.arange(1, 13).reshape(3, 4)
+    expected = np.zeros((40, 40), int)
+    expected[10:13, 10:14] = image
+    expected = expected[10 + top :, 10 + left :][: size[0], : size[1]]
+    np.testing.assert_array_equal(F.crop(image, top, left, *size), expected)
+
+
 def test_where_random_crops_are():
     image = np.arange(5 * 6).reshape(5, 6)
     crops = {transforms.RandomCrop((4, 4))(image)[0, 0] for _ in range(200)}

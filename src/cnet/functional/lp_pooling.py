@@ -1,7 +1,7 @@
 """Power-average pooling: the p-norm of each window."""
 
 from collections.abc import Sequence
-from math import isinf, prod
+from math import inf, isinf, prod
 from typing import TypeAlias
 
 from .. import geometry
@@ -30,8 +30,10 @@ def _lp_pool(
         greatest: Tensor = _MAXIMA[axes](sign * magnitudes, kernel, stride, 0, 1, ceil_mode)
         return sign * greatest
     means = _AVERAGES[axes](as_tensor(x) ** norm_type, kernel, stride, 0, ceil_mode)
-    y: Tensor = (means * prod(kernel)) ** (1 / norm_type)
-    return y
+    sums = means * prod(kernel)
+    is_zero = sums == 0  # where the derivative of the root is infinite
+    roots: Tensor = sums.masked_fill(is_zero, 1) ** (1 / norm_type)
+    return roots.masked_fill(is_zero, 0 if norm_type > 0 else inf)
 
 
 def lp_pool1d(
@@ -61,7 +63,7 @@ def lp_pool1d(
     Returns
     -------
     Tensor, shape (n, c, ol) or (c, ol)
-        In the dtype of `input`.
+        In the dtype of `input`. A window whose sum is 0 passes on the gradient 0, as in PyTorch.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def lp_pool2d(
     Returns
     -------
     Tensor, shape (n, c, oh, ow) or (c, oh, ow)
-        In the dtype of `input`.
+        In the dtype of `input`. A window whose sum is 0 passes on the gradient 0, as in PyTorch.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def lp_pool3d(
     Returns
     -------
     Tensor, shape (n, c, od, oh, ow) or (c, od, oh, ow)
-        In the dtype of `input`.
+        In the dtype of `input`. A window whose sum is 0 passes on the gradient 0, as in PyTorch.
 
     Raises
     ------

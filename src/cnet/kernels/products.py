@@ -142,6 +142,8 @@ def _product(
     function: str, a: Array, b: Array, bias: Array | None = None, relu: bool = False
 ) -> Array:
     """The product of operands of one dtype, whose shapes are checked here."""
+    if not a.size:  # its strides may be any
+        a, b = np.empty(a.shape, a.dtype), np.empty(b.shape, b.dtype)
     y_shape, g = _sizes(function, a.shape, a.strides, b.shape, b.strides, a.itemsize)
     y = _memory.empty(y_shape, a.dtype)
     if not y.size:

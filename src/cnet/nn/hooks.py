@@ -40,6 +40,13 @@ class Hooked:
             return self._hooked_call(args, kwargs)
         return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
 
+    def _call_hooks(self) -> tuple[dict[int, Any], ...]:
+        """The tables of the hooks that calls run."""
+        return (
+            self._forward_pre_hooks, self._forward_hooks,
+            self._backward_hooks, self._backward_pre_hooks,
+        )  # fmt: skip
+
     def _has_hooks(self) -> bool:
         """Whether a call runs more than `forward`."""
         return bool(

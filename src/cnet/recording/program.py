@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,11 @@ class Program:
 
     def __init__(self, recorder: Recorder, inputs: list[Array], result: Any) -> None:
         self._result = result
-        self._leaves = [*recorder.leaves.values()]
+        self._leaves = [(*leaf, leaf[0]._hooks) for leaf in recorder.leaves.values()]
         self._modules = [*recorder.modules.values()]
-        self._members = _members(module for module, _ in self._modules)
+        self._hooks = [hooks for module, _ in self._modules for hooks in module._call_hooks()]
+        self._tables = _tables(module for module, _ in self._modules)
+        self._members = self._present()
         self._started = [*recorder.started.values()]
         self._updates = [item for item in recorder.items if isinstance(item, (Numbers, Update))]
         self.gradients = {id(i.leaf): i.leaf for i in recorder.items if isinstance(i, Gradient)}
@@ -101,14 +104,19 @@ class Program:
         """Whether leaves, modules, gradients and optimizers are those of the recorded step."""
         return (
             all(
-                leaf._array is a and leaf._requires_grad is r and not any(leaf._hooks.values())
-                for leaf, a, r in self._leaves
+                leaf._array is a and leaf._requires_grad is r and leaf._hooks is hooks
+                for leaf, a, r, hooks in self._leaves
             )
-            and all(m.training is mode and not m._has_hooks() for m, mode in self._modules)
-            and all(identical(_own_members(module), then) for module, then in self._members)
+            and all(module.training is mode for module, mode in self._modules)
+            and not any(self._hooks)
+            and identical(self._present(), self._members)
             and all(leaf._grad is gradient for leaf, gradient in self._started)
             and all(update.fits() for update in self._updates)
         )
+
+    def _present(self) -> list[Any]:
+        """The parameters, buffers and submodules of the modules."""
+        return [*chain.from_iterable(map(dict.values, self._tables))]
 
     def run(self, inputs: Iterable[Array]) -> Any:
         """Replay the step; the result has memory of its own."""
@@ -150,18 +158,17 @@ class _Input:
             tape.point(number, slot, given, offset)
 
 
-def _members(modules: Iterable[Any]) -> list[tuple[Any, list[Any]]]:
-    """The members of modules and of their submodules, which need not be called."""
+def _tables(modules: Iterable[Any]) -> list[dict[str, Any]]:
+    """The tables of the members of modules and of their submodules, which need not be called."""
     found: dict[int, Any] = {}
     for module in modules:
         if id(module) not in found:
             found.update((id(each), each) for each in module.modules())
-    return [(module, _own_members(module)) for module in found.values()]
-
-
-def _own_members(module: Any) -> list[Any]:
-    """The parameters, buffers and submodules of a module."""
-    return [*module._parameters.values(), *module._buffers.values(), *module._modules.values()]
+    return [
+        table
+        for each in found.values()
+        for table in (each._parameters, each._buffers, each._modules)
+    ]
 
 
 def _changed(recorder: Recorder) -> list[Array]:

@@ -121,14 +121,24 @@ def crop(img: Image, top: int, left: int, height: int, width: int) -> Image:
         return img.crop((left, top, left + width, top + height))
     h, w = height_width("crop", img)
 
+    (rows, above, below), (columns, before, after) = (
+        _inside(top, height, h),
+        _inside(left, width, w),
+    )
+
     def cut(planes: Array) -> Array:
-        part = planes[..., max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
-        rows = max(-top, 0), max(top + height - max(h, top), 0)
-        columns = max(-left, 0), max(left + width - max(w, left), 0)
-        beyond = [(0, 0)] * (planes.ndim - 2) + [rows, columns]
-        return np.pad(part, beyond) if any(rows + columns) else part.copy()
+        part = planes[..., rows, columns]
+        beyond = [(0, 0)] * (planes.ndim - 2) + [(above, below), (before, after)]
+        return np.pad(part, beyond) if above or below or before or after else part.copy()
 
     return map_planes("crop", img, cut)
+
+
+def _inside(start: int, count: int, size: int) -> tuple[slice, int, int]:
+    """The part of a range that is inside an axis, and how many of it are before and after."""
+    first, last = min(max(start, 0), size), min(max(start + count, 0), size)
+    before = min(max(-start, 0), count)
+    return slice(first, last), before, count - (last - first) - before
 
 
 def center_crop(img: Image, output_size: int | Sequence[int]) -> Image:
