@@ -194,7 +194,7 @@ def of_inputs(_cls, _compute, _forward, _of_any, _defaults):
             return _of_any(*[_x for _x in [{inputs}] if _x is not _MISSING], {named} **_others)
         _mode = current.__dict__
         if _mode["recorder"] is not None or _mode["calls"] is not None:
-            return _observed(_cls, ({inputs},), dict({options}))
+            return _observed(_cls, ({inputs},), _given(dict({options}), _defaults))
         _enabled = _mode["enabled"]
         {arrays}
         if _compute is not None and {no_edges}:
@@ -293,6 +293,15 @@ def _observed(cls: type[Operation[Any]], args: tuple[Any, ...], kwargs: dict[str
         outputs = output if type(output) is tuple else (output,)
         calls.append(Call(cls, args, kwargs, outputs))
     return output
+
+
+def _given(options: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The options whose value is not the default."""
+    return {
+        name: value
+        for name, value in options.items()
+        if name not in defaults or value is not defaults[name]
+    }
 
 
 def _tensors(result: Any) -> Any:
