@@ -1,7 +1,7 @@
 """Operations, and what a call of an operation does.
 
-A class of operations gets its `apply` when it is defined: a function that looks up nothing that
-the class determines. It computes on the arrays of its inputs and puts the results into tensors.
+The first call of a class of operations makes its `apply`: a function that looks up nothing that the
+class determines. It computes on the arrays of its inputs and puts the results into tensors.
 Only if an input requires grad, the call becomes a node of the graph.
 """
 
@@ -65,7 +65,8 @@ def is_listing_calls() -> bool:
 class Operation(Generic[Output]):
     """A computation and its derivative: two static methods on plain arrays, called by `apply`.
 
-    A third method, `compute`, can do the same as `forward` in less time if nothing is saved.
+    A third method, `compute`, can do the same as `forward` in less time if nothing is saved. Both
+    take the same arguments.
 
     The type parameter, as in ``Operation[Tensor]``, is the return type of `apply`. `Function` is
     the corresponding class for code that computes on tensors, as in PyTorch.
