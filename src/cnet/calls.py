@@ -108,12 +108,13 @@ class Operation(Generic[Output]):
         tuple.
         """
         apply = cls.make_apply()
-        cls.apply = staticmethod(apply)  # type: ignore[method-assign, assignment]
+        cls.apply = staticmethod(apply)  # type: ignore[method-assign]
         return apply(*args, **kwargs)  # type: ignore[no-any-return]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.apply = vars(Operation)["apply"]  # not that of the superclass
+        # Not that of the superclass.
+        cls.apply = vars(Operation)["apply"]  # type: ignore[method-assign]
 
     @classmethod
     def make_apply(cls) -> Apply:
@@ -129,7 +130,9 @@ class Operation(Generic[Output]):
     @classmethod
     def _signature(cls) -> "Signature":
         """The arguments of `apply`: those of `forward` and `compute` without ``ctx``."""
-        inputs, options, defaults, others = 0, {}, {}, False
+        inputs, others = 0, False
+        options: dict[str, None] = {}
+        defaults: dict[str, Any] = {}
         for function, before in (cls.forward, 1), (cls.compute, 0):
             plain: Any = getattr(function, "__func__", function)
             if isinstance(plain, FunctionType):

@@ -421,7 +421,8 @@ def _call_of(
     declaration: Declared, function: type[Operation[Tensor]], numbers: Numbers = "none"
 ) -> Declared:
     """A function with the signature of the declaration that applies the operation."""
-    apply, name = function.make_apply(), declaration.__name__
+    apply: Callable[..., Tensor] = function.make_apply()
+    name = declaration.__name__
     takes_numbers = numbers != "none"
 
     def unary(input: Any, *, out: Tensor | None = None) -> Tensor:

@@ -32,7 +32,7 @@ class Median(Operation[Tensor]):
         flat = x.reshape(-1)
         if flat.size == 0:
             return np.array(np.nan if x.dtype.kind in "bf" else np.iinfo(x.dtype).min, x.dtype)
-        y, _ = _kth(flat, 0, _middle(flat.size), nan)
+        y, _ = _kth(flat, 0, (flat.size - 1) // 2, nan)
         return y
 
     @classmethod
@@ -85,11 +85,6 @@ def _kth(x: Array, axis: int, k: int, nan: str) -> tuple[Array, Array]:
     return values, indices
 
 
-def _middle(size: int) -> int:
-    """The position of the lower median."""
-    return (size - 1) // 2
-
-
 def _searched(function: str, x: TensorLike, dim: Any) -> tuple[int, int]:
     """The axis of a dimension, and its size, which is 0 for a tensor without dimensions."""
     shape = x.shape
@@ -111,7 +106,7 @@ def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, nan: str) -> 
     axis, size = _searched(function, x, dim)
     if not size:
         return _itself(x)
-    return paired(Kth.apply(x, axis=axis, k=_middle(size), nan=nan, keepdims=keepdim))
+    return paired(Kth.apply(x, axis=axis, k=(size - 1) // 2, nan=nan, keepdims=keepdim))
 
 
 @operation(Median, methods=("median",))
