@@ -8,7 +8,7 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 
 cimport cython
 cimport numpy as cnp
-from libc.math cimport INFINITY, exp, isfinite, log, sqrt
+from libc.math cimport exp, isfinite, log, sqrt
 from libc.stdint cimport PTRDIFF_MAX, int64_t
 from libc.string cimport memcpy, memset
 from numpy cimport (
@@ -87,6 +87,9 @@ combinations = {
     for i in range(CNET_COMBINATION_COUNT)
 }
 reductions = {cnet_reductions[i].decode(): i for i in range(CNET_REDUCTION_COUNT)}
+# The numbers of the operations of `reduce_small`.
+small_reductions = {
+    "variance": VARIANCE, "maximum": MAXIMUM, "minimum": MINIMUM, "logsumexp": LOGSUMEXP}
 
 
 # ---- Memory --------------------------------------------------------------------------------------

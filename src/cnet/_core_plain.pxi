@@ -196,8 +196,7 @@ cdef inline double number_at(ndarray x, ptrdiff_t i) noexcept:
     return (<double *>PyArray_DATA(x))[i]
 
 
-cdef inline void store_at(ndarray x, ptrdiff_t i, double value) noexcept:
-    store_number(<char *>PyArray_DATA(x) + i * cnp.PyArray_ITEMSIZE(x), PyArray_TYPE(x), value)
+cdef enum: VARIANCE, MAXIMUM, MINIMUM, LOGSUMEXP
 
 
 cdef double sum_around(
@@ -212,73 +211,51 @@ cdef double sum_around(
     return sum
 
 
-@cython.cdivision(True)
-def small_variance(ndarray x, tuple sizes, tuple shape, double freedom, bint root):
-    """The sums of the squared deviations divided by a number, and the means in float64, in a shape.
+cdef double extremum(
+        ndarray x, ptrdiff_t first, ptrdiff_t count, ptrdiff_t step, bint least, int64_t *position
+) noexcept:
+    """The maximum or minimum, and the position of the first one; NaN wins over numbers."""
+    cdef double value, best = number_at(x, first)
+    cdef ptrdiff_t i
+    position[0] = 0
+    for i in range(1, count):
+        value = number_at(x, first + i * step)
+        if best == best and not (value >= best if least else value <= best):
+            best = value
+            position[0] = i
+    return best
 
-    If `root` is true, the former are replaced by their square roots. There must be elements.
+
+@cython.cdivision(True)
+def reduce_small(int operation, ndarray x, tuple sizes, tuple shape, double divisor, bint root):
+    """The results of one of `small_reductions`, in a shape, and what belongs to them.
+
+    That is the mean of a variance, float64, or the position of an extremum, int64. Sums of squared
+    deviations are divided by a number. If `root` is true, the square root is taken of that.
     """
     cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(x))
-    cdef ndarray means = cnp.PyArray_EMPTY(
-        PyArray_NDIM(y), cnp.PyArray_DIMS(y), cnp.NPY_FLOAT64, 0)
-    cdef ptrdiff_t n, count, step, i, first
-    cdef double mean, value
-    n, count, step = sizes
-    for i in range(n * step):
-        first = i // step * count * step + i % step
-        mean = sum_around(x, first, count, step, 0, False) / count
-        mean += sum_around(x, first, count, step, mean, False) / count  # equal numbers are exact
-        value = sum_around(x, first, count, step, mean, True) / freedom
-        store_at(y, i, sqrt(value) if root else value)
-        store_at(means, i, mean)
-    return y, means
-
-
-@cython.cdivision(True)
-def small_extremum(ndarray x, tuple sizes, tuple shape, bint least):
-    """The maxima, or if `least` the minima, and the positions of the first of them, in a shape.
-
-    NaN wins over numbers. There must be elements.
-    """
-    cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(x))
-    cdef ndarray positions = cnp.PyArray_EMPTY(
-        PyArray_NDIM(y), cnp.PyArray_DIMS(y), cnp.NPY_INT64, 0)
-    cdef ptrdiff_t n, count, step, i, k, first, found
-    cdef double value, best
-    n, count, step = sizes
-    for i in range(n * step):
-        first = i // step * count * step + i % step
-        found = 0
-        best = number_at(x, first)
-        for k in range(1, count):
-            value = number_at(x, first + k * step)
-            if best == best and not (value >= best if least else value <= best):
-                best, found = value, k
-        store_at(y, i, best)
-        (<int64_t *>PyArray_DATA(positions))[i] = found
-    return y, positions
-
-
-@cython.cdivision(True)
-def small_logsumexp(ndarray x, tuple sizes, tuple shape):
-    """The logarithms of the sums of the exponentials, in a shape."""
-    cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(x))
+    cdef ndarray others = cnp.PyArray_EMPTY(
+        PyArray_NDIM(y), cnp.PyArray_DIMS(y),
+        cnp.NPY_FLOAT64 if operation == VARIANCE else cnp.NPY_INT64, 0)
+    cdef double *mean = <double *>PyArray_DATA(others)
+    cdef int64_t *position = <int64_t *>PyArray_DATA(others)
     cdef ptrdiff_t n, count, step, i, k, first
-    cdef double value, greatest, sum
+    cdef double value, sum
     n, count, step = sizes
     for i in range(n * step):
         first = i // step * count * step + i % step
-        greatest = -INFINITY
-        for k in range(count):
-            value = number_at(x, first + k * step)
-            if value > greatest or value != value:
-                greatest = value
-                if value != value:
-                    break
-        if isfinite(greatest):
-            sum = 0
-            for k in range(count):
-                sum += exp(number_at(x, first + k * step) - greatest)
-            greatest += log(sum)
-        store_at(y, i, greatest)
-    return y
+        if operation == VARIANCE:
+            mean[i] = sum_around(x, first, count, step, 0, False) / count
+            mean[i] += sum_around(x, first, count, step, mean[i], False) / count  # if all are equal
+            value = sum_around(x, first, count, step, mean[i], True) / divisor
+        else:
+            value = extremum(x, first, count, step, operation == MINIMUM, position + i)
+            if operation == LOGSUMEXP and isfinite(value):
+                sum = 0
+                for k in range(count):
+                    sum += exp(number_at(x, first + k * step) - value)
+                value += log(sum)
+        store_number(
+            <char *>PyArray_DATA(y) + i * cnp.PyArray_ITEMSIZE(y), PyArray_TYPE(y),
+            sqrt(value) if root else value)
+    return y, others

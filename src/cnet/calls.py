@@ -1,7 +1,7 @@
 """Operations, and what a call of an operation does.
 
-A class of operations gets its `apply` when it is defined: a function that looks up nothing that
-the class determines. It computes on the arrays of its inputs and puts the results into tensors.
+The first call of a class of operations makes its `apply`: a function that looks up nothing that the
+class determines. It computes on the arrays of its inputs and puts the results into tensors.
 Only if an input requires grad, the call becomes a node of the graph.
 """
 
@@ -65,7 +65,8 @@ def is_listing_calls() -> bool:
 class Operation(Generic[Output]):
     """A computation and its derivative: two static methods on plain arrays, called by `apply`.
 
-    A third method, `compute`, can do the same as `forward` in less time if nothing is saved.
+    A third method, `compute`, can do the same as `forward` in less time if nothing is saved. Both
+    take the same arguments.
 
     The type parameter, as in ``Operation[Tensor]``, is the return type of `apply`. `Function` is
     the corresponding class for code that computes on tensors, as in PyTorch.
@@ -107,12 +108,13 @@ class Operation(Generic[Output]):
         tuple.
         """
         apply = cls.make_apply()
-        cls.apply = staticmethod(apply)  # type: ignore[method-assign, assignment]
+        cls.apply = staticmethod(apply)  # type: ignore[method-assign]
         return apply(*args, **kwargs)  # type: ignore[no-any-return]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.apply = vars(Operation)["apply"]  # not that of the superclass
+        # Not that of the superclass.
+        cls.apply = vars(Operation)["apply"]  # type: ignore[method-assign]
 
     @classmethod
     def make_apply(cls) -> Apply:
@@ -128,7 +130,9 @@ class Operation(Generic[Output]):
     @classmethod
     def _signature(cls) -> "Signature":
         """The arguments of `apply`: those of `forward` and `compute` without ``ctx``."""
-        inputs, options, defaults, others = 0, {}, {}, False
+        inputs, others = 0, False
+        options: dict[str, None] = {}
+        defaults: dict[str, Any] = {}
         for function, before in (cls.forward, 1), (cls.compute, 0):
             plain: Any = getattr(function, "__func__", function)
             if isinstance(plain, FunctionType):
@@ -194,7 +198,7 @@ def of_inputs(_cls, _compute, _forward, _of_any, _defaults):
             return _of_any(*[_x for _x in [{inputs}] if _x is not _MISSING], {named} **_others)
         _mode = current.__dict__
         if _mode["recorder"] is not None or _mode["calls"] is not None:
-            return _observed(_cls, ({inputs},), dict({options}))
+            return _observed(_cls, ({inputs},), _given(dict({options}), _defaults))
         _enabled = _mode["enabled"]
         {arrays}
         if _compute is not None and {no_edges}:
@@ -295,11 +299,23 @@ def _observed(cls: type[Operation[Any]], args: tuple[Any, ...], kwargs: dict[str
     return output
 
 
+def _given(options: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The options whose value is not the default."""
+    return {
+        name: value
+        for name, value in options.items()
+        if name not in defaults or value is not defaults[name]
+    }
+
+
 def _tensors(result: Any) -> Any:
     """The tensor of a result without a graph, or the tensors of several."""
     if type(result) is not tuple:
         return wrap(np.asarray(result))
-    return tuple([wrap(y if type(y) is np.ndarray else np.asarray(y)) for y in result])
+    if len(result) == 2:  # a loop takes twice as long
+        first, second = result
+        return wrap(np.asarray(first)), wrap(np.asarray(second))
+    return tuple([wrap(np.asarray(each)) for each in result])
 
 
 _new: Any = object.__new__  # a call of a class takes twice as long

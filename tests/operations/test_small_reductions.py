@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cnet
-from cnet.kernels.reduce import SMALL, small_extremum, small_logsumexp, small_variance
+from cnet.kernels.reduce import SMALL, reduce_small
 
 SHAPES = [((1, 1), 1), ((1,), 0), ((), ()), ((5, 7), 0), ((5, 7), 1), ((5, 7), (0, 1)),
           ((3, 4, 5), 1), ((3, 4, 5), (0, 1)), ((2, 1, 3), 1)]  # fmt: skip
@@ -27,14 +27,14 @@ def test_values(shape, axis, dtype, layout):
     wide, axes = x.astype(np.float64), axes_of(axis)
     rtol = 1e-6 if dtype == np.float32 else 1e-14
     for keepdims in (False, True):
-        y, mean = small_variance(x, axes, keepdims, 3.0, False)
+        y, mean = reduce_small(x, "variance", axes, keepdims, 3.0)
         count = x.size // max(y.size, 1)
         expected = np.asarray(wide.var(axes, keepdims=keepdims)) * count / 3
         np.testing.assert_allclose(y, expected, rtol, rtol)
         np.testing.assert_allclose(mean, wide.mean(axes, keepdims=keepdims), 1e-14, 1e-15)
-        root, _ = small_variance(x, axes, keepdims, 3.0, True)
+        root, _ = reduce_small(x, "variance", axes, keepdims, 3.0, True)
         np.testing.assert_allclose(root, np.sqrt(expected), rtol, rtol)
-        sums = small_logsumexp(x, axes, keepdims)
+        sums, _ = reduce_small(x, "logsumexp", axes, keepdims)
         expected = np.log(np.exp(wide).sum(axes, keepdims=keepdims))
         np.testing.assert_allclose(sums, expected, rtol, rtol)
         for result in (y, root, sums):
@@ -50,7 +50,7 @@ def test_extrema_and_their_first_positions(dtype, layout, least):
     value, position = (np.min, np.argmin) if least else (np.max, np.argmax)
     for axis in range(3):
         for keepdims in (False, True):
-            y, at = small_extremum(x, axis, keepdims, least)
+            y, at = reduce_small(x, "minimum" if least else "maximum", (axis,), keepdims)
             np.testing.assert_array_equal(y, value(x, axis, keepdims=keepdims))
             np.testing.assert_array_equal(at, position(x, axis, keepdims=keepdims))
             assert (y.dtype, at.dtype) == (x.dtype, np.int64)
@@ -61,15 +61,15 @@ def test_arrays_that_are_not_small_or_plain_are_refused():
         (np.ones(SMALL + 1), (0,)), (np.ones((0, 2)), (1,)), (np.ones(3, np.float16), (0,)),
         (np.ones(3, np.int64), (0,)), (np.ones((2, 3, 4)), (0, 2)), (np.ones(3, ">f8"), (0,)),
     ]:  # fmt: skip
-        assert small_variance(x, axes, False, 1.0, False) is None
-        assert small_logsumexp(x, axes, False) is None
+        for operation in ("variance", "maximum", "logsumexp"):
+            assert reduce_small(x, operation, axes, False) is None
 
 
 @pytest.mark.parametrize("value", [0.1, 1e20, 3.7e-5])
 @pytest.mark.parametrize("count", [3, 7, SMALL])
 def test_the_variance_of_equal_numbers_is_zero(value, count, dtype):
     x = np.full(count, value, dtype)
-    y, mean = small_variance(x, (0,), False, count - 1.0, True)
+    y, mean = reduce_small(x, "variance", (0,), False, count - 1.0, True)
     assert y == 0
     assert mean == x[0]
 
@@ -78,9 +78,9 @@ def test_not_finite_numbers(dtype):
     rows = np.array([[np.inf, 1], [-np.inf, 1], [-np.inf, -np.inf], [np.nan, 1], [1, np.nan],
                      [np.inf, np.nan], [np.inf, -np.inf]], dtype)  # fmt: skip
     nan = np.nan
-    y = small_logsumexp(rows, (1,), False)
+    y, _ = reduce_small(rows, "logsumexp", (1,), False)
     np.testing.assert_array_equal(y, [np.inf, 1, -np.inf, nan, nan, nan, np.inf])
-    variances, _ = small_variance(rows, (1,), False, 1.0, False)
+    variances, _ = reduce_small(rows, "variance", (1,), False)
     assert np.isnan(variances).all()
 
 

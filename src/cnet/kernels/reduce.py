@@ -89,37 +89,36 @@ def reduce_plain(
 
 
 SMALL = 1024
-"""The most elements of `small_variance`, `small_extremum` and `small_logsumexp`."""
+"""The most elements of `reduce_small`."""
 
 
-def small_variance(
-    x: Array, axes: tuple[int, ...], keepdims: bool, freedom: float, root: bool
-) -> tuple[Array, Array] | None:
-    """The sums of squared deviations from the mean, divided by a number, and the means in float64.
+def reduce_small(
+    x: Array, operation: str, axes: tuple[int, ...], keepdims: bool, divisor: float = 1.0,
+    root: bool = False,
+) -> tuple[Array, Array] | None:  # fmt: skip
+    """A reduction of a few float32 or float64 numbers, computed in float64.
 
-    If `root` is true, the former are replaced by their square roots. None for other arrays than a
-    few float32 or float64 numbers, or if the reduced axes are no neighbours.
+    Parameters
+    ----------
+    x : ndarray
+    operation : {"variance", "maximum", "minimum", "logsumexp"}
+        The sum of the squared deviations from the mean, the greatest or smallest number, or the
+        logarithm of the sum of the exponentials. NaN wins over numbers.
+    axes : tuple of int
+        Different axes, sorted and not negative.
+    keepdims : bool
+        Whether the reduced axes are kept with size 1.
+    divisor : float, default 1
+        The divisor of a variance.
+    root : bool, default False
+        Whether to take the square root.
+
+    Returns
+    -------
+    (ndarray, ndarray) or None
+        The results in the dtype of `x`, and the means as float64 or the positions of the first
+        extrema as int64. None for other arrays, or if the axes are no neighbours.
     """
-    small = _small(x, axes, keepdims)
-    return None if small is None else _core.small_variance(*small, freedom, root)
-
-
-def small_extremum(x: Array, axis: int, keepdims: bool, least: bool) -> tuple[Array, Array] | None:
-    """The maxima or minima along an axis, and the positions of the first; None as above."""
-    small = _small(x, (axis,), keepdims)
-    return None if small is None else _core.small_extremum(*small, least)
-
-
-def small_logsumexp(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array | None:
-    """The logarithms of the sums of the exponentials; None as in `small_variance`."""
-    small = _small(x, axes, keepdims)
-    return None if small is None else _core.small_logsumexp(*small)
-
-
-def _small(
-    x: Array, axes: tuple[int, ...], keepdims: bool
-) -> tuple[Array, tuple[int, int, int], Shape] | None:
-    """A plain array, the sizes around the axes and the shape of a result, if it is small."""
     if not 0 < x.size <= SMALL:
         return None
     kept, others, passes = _passes(x.shape, axes)
@@ -129,7 +128,10 @@ def _small(
         if x.dtype not in (FLOAT32, FLOAT64):
             return None
         x = _check.array("reduce", "x", x)
-    return x, passes[0], kept if keepdims else others
+    found: tuple[Array, Array] = _core.reduce_small(
+        _core.small_reductions[operation], x, passes[0], kept if keepdims else others, divisor, root
+    )
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -107,8 +107,9 @@ def kth(
     """
     f = "kth"
     x = _check.array(f, "x", x)
-    n, size, inner, before, after = _rows(f, x.shape, geometry.integer(f, "axis", axis))
-    k = geometry.integer(f, "k", k)
+    axis = axis if type(axis) is int else geometry.integer(f, "axis", axis)
+    n, size, inner, before, after = _rows(f, x.shape, axis)
+    k = k if type(k) is int else geometry.integer(f, "k", k)
     if not 0 <= k < size:
         raise ValueError(
             f"{f}: k must be at least 0 and less than the size of the axis (got {k} and {size})"

@@ -28,7 +28,8 @@ def dim_of(function: str, dim: Any, ndim: int, name: str = "dim") -> int:
         raise np.exceptions.AxisError(
             f"{function}: {name} must be in range for {ndim} dimensions (got {dim})"
         )
-    return int(dim) + reach if dim < 0 else int(dim)
+    axis: int = dim + reach if dim < 0 else dim
+    return axis
 
 
 def dims_of(function: str, dims: Sequence[Any], ndim: int, name: str = "dims") -> Dims:

@@ -215,7 +215,7 @@ def define(
     promoted = _promotion(title, promote)
     return _class_of(
         Formula, title=title, value=staticmethod(evaluate), promoted=staticmethod(promoted),
-        compute=staticmethod(_computation(title, evaluate, promoted)),
+        compute=staticmethod(_computation(title, evaluate, promote)),
         gradients=tuple(map(_gradient, gradients)), signature=_signature_of(value, gradients),
     )  # fmt: skip
 
@@ -227,18 +227,19 @@ def _promotion(title: str, promote: Promote) -> Callable[..., tuple[Array, ...]]
     return lambda *operands: as_floats(operands) or promote(title, *operands)
 
 
-def _computation(
-    title: str, value: Callable[..., Any], promoted: Callable[..., tuple[Array, ...]]
-) -> Callable[..., Any]:
+def _computation(title: str, value: Callable[..., Any], promote: Promote) -> Callable[..., Any]:
     """`Formula.compute`."""
     number = getattr(value, "number", None)
+    takes_floats = promote not in (only_bits, only_integers)
 
     def compute(*operands: Any, **options: Any) -> Any:
         if number is not None:
             y = plain.combine(number, (*operands, *options.values()) if options else operands)
             if y is not None:
                 return y
-        arrays = promoted(*operands)
+        arrays = as_floats(operands) if takes_floats else None
+        if arrays is None:
+            arrays = promote(title, *operands)
         try:
             return value(*arrays, **options) if options else value(*arrays)
         except ValueError:
@@ -421,7 +422,9 @@ def _call_of(
     declaration: Declared, function: type[Operation[Tensor]], numbers: Numbers = "none"
 ) -> Declared:
     """A function with the signature of the declaration that applies the operation."""
-    apply, name = function.make_apply(), declaration.__name__
+    apply: Callable[..., Tensor] = function.make_apply()
+    name = declaration.__name__
+    takes_numbers = numbers != "none"
 
     def unary(input: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, _UNARY):
@@ -433,7 +436,7 @@ def _call_of(
         if not isinstance(input, _TENSORS):
             if numbers != "either" or not isinstance(other, _TENSORS):
                 raise TypeError(_refusal(name, "input", input))
-        elif numbers == "none" and not isinstance(other, _TENSORS):
+        elif not takes_numbers and not isinstance(other, _TENSORS):
             raise TypeError(_refusal(name, "other", other))
         y = apply(input, other)
         return y if out is None else written(name, y, out)

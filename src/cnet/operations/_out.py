@@ -43,11 +43,10 @@ def accepts_out(call: Public) -> Public:
     others: set[str] = getattr(call, "others", set())
 
     @wraps(call)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            return direct(*args)
-        out = kwargs.pop("out", None)
+    def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         if out is None:
+            if not kwargs:
+                return direct(*args)
             return (direct if others.isdisjoint(kwargs) else call)(*args, **kwargs)
         if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
             _check_separate(call.__name__, (args, kwargs), out)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..autograd import Array, Context, Operation
 from ..engine import wrap
-from ..kernels.reduce import small_extremum
+from ..kernels.reduce import reduce_small
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, reduced_axes
@@ -194,11 +194,12 @@ def gradient_of_taken(ctx: Context, grad: Array) -> Array:
 class MaxAt(Operation[tuple[Tensor, Tensor]]):
     """The maxima along an axis, and the positions of the first of them."""
 
+    title: ClassVar[str] = "maximum"
     positions: ClassVar[Any] = np.ndarray.argmax
 
     @classmethod
     def compute(cls, x: Array, *, axis: int, keepdims: bool) -> tuple[Array, Array]:
-        found = small_extremum(x, axis, keepdims, cls.positions is np.ndarray.argmin)
+        found = reduce_small(x, cls.title, (axis,), keepdims)
         if found is not None:
             return found
         indices = cls.positions(x, axis, keepdims=True)
@@ -220,7 +221,7 @@ class MaxAt(Operation[tuple[Tensor, Tensor]]):
 class MinAt(MaxAt):
     """The minima along an axis, and the positions of the first of them."""
 
-    positions = np.ndarray.argmin
+    title, positions = "minimum", np.ndarray.argmin
 
 
 class Take(Operation[tuple[Tensor, Tensor]]):

@@ -32,7 +32,7 @@ class Median(Operation[Tensor]):
         flat = x.reshape(-1)
         if flat.size == 0:
             return np.array(np.nan if x.dtype.kind in "bf" else np.iinfo(x.dtype).min, x.dtype)
-        y, _ = _kth(flat, 0, _middle(flat.size), nan)
+        y, _ = _kth(flat, 0, (flat.size - 1) // 2, nan)
         return y
 
     @classmethod
@@ -85,30 +85,28 @@ def _kth(x: Array, axis: int, k: int, nan: str) -> tuple[Array, Array]:
     return values, indices
 
 
-def _middle(size: int) -> int:
-    """The position of the lower median."""
-    return (size - 1) // 2
-
-
-def _chosen(function: str, x: TensorLike, dim: Any, choose: Any) -> ValuesAndIndices:
-    """The elements along a dimension that ``choose(axis, size)`` returns, with their positions."""
+def _searched(function: str, x: TensorLike, dim: Any) -> tuple[int, int]:
+    """The axis of a dimension, and its size, which is 0 for a tensor without dimensions."""
     shape = x.shape
     axis = dim_of(function, dim, len(shape))
-    if not shape:
-        return ValuesAndIndices(as_tensor(x).reshape(()), Tensor(np.zeros((), np.int64)))
-    if shape[axis] == 0:
+    size = shape[axis] if shape else 0
+    if shape and not size:
         raise IndexError(f"{function}: dim must have elements (got shape {shape}, dim {axis})")
-    return paired(choose(axis, shape[axis]))
+    return axis, size
+
+
+def _itself(x: TensorLike) -> ValuesAndIndices:
+    """The element of a tensor without dimensions, and its position."""
+    return ValuesAndIndices(as_tensor(x).reshape(()), Tensor(np.zeros((), np.int64)))
 
 
 def _median(function: str, x: TensorLike, dim: Any, keepdim: bool, nan: str) -> Any:
     if dim is None:
         return Median.apply(x, nan=nan)
-
-    def choose(axis: int, size: int) -> Any:
-        return Kth.apply(x, axis=axis, k=_middle(size), nan=nan, keepdims=keepdim)
-
-    return _chosen(function, x, dim, choose)
+    axis, size = _searched(function, x, dim)
+    if not size:
+        return _itself(x)
+    return paired(Kth.apply(x, axis=axis, k=(size - 1) // 2, nan=nan, keepdims=keepdim))
 
 
 @operation(Median, methods=("median",))
@@ -216,8 +214,10 @@ def kthvalue(
     size = (input.shape or (1,))[dim_of("kthvalue", dim, input.ndim)]
     if not 1 <= number <= size:
         raise ValueError(f"kthvalue: k must be between 1 and the size of dim (got {k} and {size})")
-    options = {"k": number - 1, "nan": "greatest", "keepdims": keepdim}
-    return _chosen("kthvalue", input, dim, lambda axis, _: Kth.apply(input, axis=axis, **options))
+    axis, _ = _searched("kthvalue", input, dim)
+    if not input.ndim:
+        return _itself(input)
+    return paired(Kth.apply(input, axis=axis, k=number - 1, nan="greatest", keepdims=keepdim))
 
 
 @operation(methods=("mode",))
@@ -256,10 +256,10 @@ def mode(
     >>> cnet.mode(cnet.tensor([3, 1, 3, 2])).values
     tensor(3)
     """
-    return _chosen(
-        "mode", input, dim,
-        lambda axis, _: take(input, _most_frequent(array_of(input), axis), axis, keepdim),
-    )  # fmt: skip
+    axis, size = _searched("mode", input, dim)
+    if not size:
+        return _itself(input)
+    return take(input, _most_frequent(array_of(input), axis), axis, keepdim)
 
 
 def _most_frequent(x: Array, axis: int) -> Array:

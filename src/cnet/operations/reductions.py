@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
-from ..kernels.reduce import small_logsumexp
+from ..kernels.reduce import reduce_small
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
@@ -183,17 +183,16 @@ def mean(
 class LogSumExp(Operation[Tensor]):
     @classmethod
     def compute(cls, x: Array, *, axes: Axes, keepdims: bool) -> Array:
-        y = small_logsumexp(x, axes, keepdims)
-        if y is not None:
-            return y
+        found = reduce_small(x, "logsumexp", axes, keepdims)
+        if found is not None:
+            return found[0]
         return cls.forward(Context(cls, (None,)), x, axes=axes, keepdims=keepdims)
 
     @staticmethod
     def forward(ctx: Context, x: Array, *, axes: Axes, keepdims: bool) -> Array:
         x = floating("logsumexp", x)
-        y = small_logsumexp(x, axes, keepdims=True)
-        if y is None:
-            y = _logsumexp(x, axes)
+        found = reduce_small(x, "logsumexp", axes, True)
+        y = _logsumexp(x, axes) if found is None else found[0]
         ctx.save_for_backward(x, y)
         return squeezed(ctx, y, axes, keepdims)
 

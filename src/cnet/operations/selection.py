@@ -17,6 +17,7 @@ from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak
 from ._elementwise import by_kernel, check_broadcast, define, direct, formula
+from ._out import written
 from ._promotion import common, common_number, promoted
 from .registry import numpy_function, operation
 
@@ -408,7 +409,8 @@ class Where(Operation[Tensor]):
     def compute(condition: Array, a: Array, b: Array) -> Any:
         if type(condition) is not np.ndarray or condition.dtype is not _BOOL:
             _check_condition(condition)
-        a, b = promoted("where", a, b)
+        if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype):
+            a, b = promoted("where", a, b)
         try:
             return np.where(condition, a, b)
         except ValueError:
@@ -437,7 +439,7 @@ def _check_condition(condition: Any) -> None:
         raise TypeError(f"where: condition must have a boolean dtype (got dtype {dtype})")
 
 
-@operation(Where, numpy=(np.where,))
+@operation(Where, numpy=(np.where,), writes_out=True)
 def where(
     condition: TensorLike, input: Operand, other: Operand, *, out: Tensor | None = None
 ) -> Tensor:
@@ -471,7 +473,8 @@ def where(
     >>> cnet.where(x > 0, x, 0.1 * x)
     tensor([-0.2,  3. ])
     """
-    return Where.apply(condition, weak(input), weak(other))
+    y: Tensor = Where.apply(condition, input, other)
+    return y if out is None else written("where", y, out)
 
 
 @operation(methods=("where",))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike
 from ._common import also_dim
@@ -22,7 +23,10 @@ def numbers_of(x: Array) -> tuple[Array, bool]:
 
     And whether its bits are signed integers.
     """
-    kind = x.dtype.kind
+    dtype = x.dtype
+    if dtype is FLOAT32 or dtype is FLOAT64:
+        return x, False
+    kind = dtype.kind
     if kind == "f":
         return x.astype(np.float32) if x.itemsize == 2 else x, False
     if kind not in "biu":

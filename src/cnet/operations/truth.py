@@ -14,7 +14,7 @@ __all__ = ["all", "any", "isin"]
 
 
 _UINT8 = np.dtype(np.uint8)
-_NO_DIMS = (), []
+_NO_DIMS: tuple[Any, ...] = (), []
 
 
 def _reduced(function: str, ufunc: np.ufunc, x: TensorLike, dim: Axis, keepdim: bool) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, Operation
-from ..kernels.reduce import small_variance
+from ..kernels.reduce import reduce_small
 from ..tensor import Axis, Tensor, TensorLike
 from ._common import also_dim
 from ._dims import reduced_axes
@@ -25,9 +25,10 @@ class Var(Operation[Tensor]):
         cls, x: Array, *, axes: Axes, correction: float, keepdims: bool, root: bool
     ) -> Array:
         freedom = length(x, axes) - correction
-        found = small_variance(x, axes, keepdims, freedom, root) if freedom > 0 else None
-        if found is not None:
-            return found[0]
+        if freedom > 0:
+            found = reduce_small(x, "variance", axes, keepdims, freedom, root)
+            if found is not None:
+                return found[0]
         return cls.forward(
             Context(cls, (None,)), x, axes=axes, correction=correction, keepdims=keepdims, root=root
         )
@@ -38,11 +39,12 @@ class Var(Operation[Tensor]):
     ) -> Array:
         count = length(x, axes)
         ctx.axes, ctx.freedom = axes, np.float64(max(count - correction, 0))
-        found = small_variance(x, axes, True, ctx.freedom, root) if ctx.freedom else None
-        if found is not None:
-            y, mean = found
-            ctx.save_for_backward(x, mean, None, y if root else None)
-            return squeezed(ctx, y, axes, keepdims)
+        if ctx.freedom:
+            found = reduce_small(x, "variance", axes, True, ctx.freedom, root)
+            if found is not None:
+                y, mean = found
+                ctx.save_for_backward(x, mean, None, y if root else None)
+                return squeezed(ctx, y, axes, keepdims)
         wide = wide_total(x, axes) / count
         mean = wide.astype(x.dtype, copy=False)
         deviation = np.asarray(x - mean)

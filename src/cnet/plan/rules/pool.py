@@ -26,7 +26,7 @@ def max_pool(x: Value, *, window: WindowArguments, return_indices: bool = False)
 @RULES.of(AvgPool1d)
 @RULES.of(AvgPool2d)
 def avg_pool(
-    x: Value, *, window: WindowArguments, count_include_pad: bool,
+    x: Value, *, window: WindowArguments, count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Step:  # fmt: skip
     g = geometry.pool("compile", x.shape, *window)
