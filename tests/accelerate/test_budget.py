@@ -251,3 +251,9 @@ def test_a_backward_function_waits_for_a_forward_call_that_was_kept(
     assert backward.awaited == 1
     assert forward.plans
     assert backward.plans
+
+
+def test_what_copies_keep_is_paid_for() -> None:
+    few = price_of(0.1, 64, 1000), price_of(0.1, 64, 1000, 10**7)
+    assert few[0].risk < few[1].risk < price_of(0.1, 64, 1000, 10**7, is_backward=True).risk
+    assert price_of(0.001, 0, 1000, 10**7).risk > price_of(0.001, 0, 1000).risk + 0.1
