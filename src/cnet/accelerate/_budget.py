@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
+from ._values import MOST_ITEMS, is_plain
 
 SHARE = 0.02
 """Of the time in originals, what a patient budget risks for learning."""
@@ -182,10 +183,11 @@ def _find_arrays(value: Any, found: dict[int, int], depth: int) -> None:
     if isinstance(value, np.ndarray):
         found[id(value)] = value.size
         return
-    if isinstance(value, (tuple, list)):
-        held = list(value)
+    if is_plain(type(value)):  # modules and classes, which layers may hold, are not
+        held = [*value.__dict__.values()]
+    elif isinstance(value, (tuple, list, dict)) and len(value) <= MOST_ITEMS:
+        held = [*value.values()] if isinstance(value, dict) else [*value]
     else:
-        state = value if isinstance(value, dict) else getattr(value, "__dict__", None)
-        held = [*state.values()] if isinstance(state, dict) else []
+        return
     for item in held if depth else ():
         _find_arrays(item, found, depth - 1)
