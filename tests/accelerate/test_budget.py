@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnet.accelerate import _budget
-from cnet.accelerate._budget import Budget, Price, price_of
+from cnet.accelerate._budget import Budget, Price, count_elements, price_of
 from cnet.accelerate._learned import Use
 from cnet.accelerate._targets import watch_class
 from cnet.accelerate._watched import LEARNED, MOST_SHORT, Options, Situation
@@ -251,3 +251,19 @@ def test_a_backward_function_waits_for_a_forward_call_that_was_kept(
     assert backward.awaited == 1
     assert forward.plans
     assert backward.plans
+
+
+def test_what_copies_keep_is_paid_for() -> None:
+    few = price_of(0.1, 64, 1000), price_of(0.1, 64, 1000, 10**7)
+    assert few[0].risk < few[1].risk < price_of(0.1, 64, 1000, 10**7, is_backward=True).risk
+    assert price_of(0.001, 0, 1000, 10**7).risk > price_of(0.001, 0, 1000).risk + 0.1
+
+
+def test_only_what_instances_hold_is_counted() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.arrays = {"x": np.ones(5), "y": [np.ones((2, 3))]}
+            self.module, self.kind, self.function = np, Budget, price_of
+            self.many = [np.ones(7)] * 1000
+
+    assert count_elements([Holder(), np]) == 11

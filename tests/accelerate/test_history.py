@@ -8,6 +8,7 @@ import pytest
 from cnet.accelerate import _budget, _history
 from cnet.accelerate._budget import Budget, Price
 from cnet.accelerate._history import History, Past
+from cnet.accelerate._watched import Situation
 from written_scripts import NET, SCRIPT, run
 
 PLACE = "Layer.forward", "(<class 'net.Layer'>, 3)"
@@ -107,3 +108,15 @@ def test_a_script_that_has_run_before(
     (line,) = [line for line in got.stderr.splitlines() if line.startswith("Conv3x3.forward")]
     assert ("by cnet" in line) is is_learned
     assert not refusal or refusal in line
+
+
+def test_calls_to_come() -> None:
+    situation = Situation()
+    situation.so_far, situation.work = 2.0, 0.1
+    assert situation.to_come == 2.0
+    situation.expected = 10.0
+    assert situation.to_come == pytest.approx(10.0 - 2.0 - 4 * 0.1)
+    situation.so_far = 9.8
+    assert situation.to_come == 0.0
+    situation.so_far = 11.0
+    assert situation.to_come == 11.0

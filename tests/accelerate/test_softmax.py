@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from written_layers import BOTH, made, run, same
+import cnet
+from written_layers import BOTH, made, same
 
 PROBABILITIES = """
 class Layer:
@@ -80,8 +81,6 @@ def test_scores_that_overflow_are_computed_by_the_original(forward: str) -> None
                 layer.forward(rng.standard_normal((6, 9)) * scale).copy()
                 for scale in (1, 1, 1, 1, 400, 1, 1e3, 1)
             ]
-
-    import cnet
 
     expected = scores(made(body))
     cls = made(body)
@@ -192,6 +191,4 @@ def test_mistakes_in_the_gradient_stay() -> None:
         "p * (g + (g * p).sum(1)[:, None])",
     ):
         body = PROBABILITIES.replace("FORWARD", SHIFTED).replace("BACKWARD", f"return {wrong}")
-        expected = run(made(body), (6, 9))
         assert same(body, (6, 9))["forward"] == 6
-        assert len(expected) > 0

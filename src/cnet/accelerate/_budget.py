@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
+from ._values import MOST_ITEMS, is_plain
 
 SHARE = 0.02
 """Of the time in originals, what a patient budget risks for learning."""
@@ -31,6 +32,8 @@ SEARCH_SECONDS = 0.04
 """Learning takes about this long, and the calls on copies, and the following."""
 SEARCH_ELEMENT_SECONDS = 2e-7
 """For each element of the arrays of a call."""
+COPY_SECONDS = 1.2e-8
+"""For each element that is copied or drawn for a call on copies."""
 IMPORT_SECONDS = 0.055
 """The import of the modules that learn, for the first function."""
 
@@ -104,7 +107,9 @@ class Price(NamedTuple):
     all: float
 
 
-def price_of(work: float, images: int, elements: int, searches: int = 1) -> Price:
+def price_of(
+    work: float, images: int, elements: int, copied: int = 0, is_backward: bool = False
+) -> Price:
     """What learning takes if nothing is unusual.
 
     Parameters
@@ -115,15 +120,18 @@ def price_of(work: float, images: int, elements: int, searches: int = 1) -> Pric
         The images in it.
     elements : int
         The elements of the arrays that it can read or has returned.
-    searches : int, default 1
-        How many results are expected to be explained.
+    copied : int, default 0
+        The elements of all arrays that it can read after the call.
+    is_backward : bool, default False
+        Whether it has several results, and copies have what forward calls with all images keep.
     """
     each = SAMPLES * work + SEARCH_ELEMENT_SECONDS * elements
-    search = searches * SEARCH_SECONDS
+    search = (1 + is_backward) * SEARCH_SECONDS
+    copies = SAMPLES * COPY_SECONDS * copied
     if not is_by_few(work, images, elements):
-        return Price(search + each, search + each)
-    risk = search + each * FEW / images
-    return Price(risk, risk + search + each / SAMPLES)
+        return Price(search + each + copies, search + each + copies)
+    risk = search + each * FEW / images + copies * (1 if is_backward else FEW / images)
+    return Price(risk, risk + search + (each + copies) / SAMPLES)
 
 
 def is_by_few(work: float, images: int, elements: int) -> bool:
@@ -175,10 +183,11 @@ def _find_arrays(value: Any, found: dict[int, int], depth: int) -> None:
     if isinstance(value, np.ndarray):
         found[id(value)] = value.size
         return
-    if isinstance(value, (tuple, list)):
-        held = list(value)
+    if is_plain(type(value)):  # modules and classes, which layers may hold, are not
+        held = [*value.__dict__.values()]
+    elif isinstance(value, (tuple, list, dict)) and len(value) <= MOST_ITEMS:
+        held = [*value.values()] if isinstance(value, dict) else [*value]
     else:
-        state = value if isinstance(value, dict) else getattr(value, "__dict__", None)
-        held = [*state.values()] if isinstance(state, dict) else []
+        return
     for item in held if depth else ():
         _find_arrays(item, found, depth - 1)

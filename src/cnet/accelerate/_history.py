@@ -1,7 +1,7 @@
 """What earlier runs of a script have found out: how long its functions take, and which stay.
 
 That is kept in a small file for each script and its arguments, in the folder for downloads. It only
-says when to learn: what a function computes is learned anew in each run.
+says when to learn: what a function computes is learned in each run.
 """
 
 import ast

@@ -146,7 +146,7 @@ class Learned:
         use.situation.replaced += use.situation.work
         saved = use.situation.seconds - seconds
         own.saved += saved
-        own.budget.left += saved
+        own.budget.left += use.situation.work - seconds
         use.seconds.append(seconds)
         if own.noting:
             own.note(plan, args, kwargs, result)

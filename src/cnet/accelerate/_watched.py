@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 LEARNED = f"{__package__}._learned"
 """The module that learns, which is imported for the first function."""
+CHECKED = 4
+"""Calls of a function that is learned which the original computes in most cases."""
 MOST_REFUSALS = 3
 MOST_SITUATIONS = 1000
 MOST_MISSES = 64
@@ -93,6 +95,8 @@ class Situation:
         """The least in a call."""
         self.elements = 0
         """Those of the arrays that a call can read or has returned."""
+        self.copied = 0
+        """Those of all arrays that it can read after a call."""
         self.images: int | None = None
         """The number of images; 0 if samples must have all of them, None if no call was seen."""
         self.price = 0.0
@@ -106,6 +110,16 @@ class Situation:
     @property
     def is_by_few(self) -> bool:
         return is_by_few(self.work, self.images or 0, self.elements)
+
+    @property
+    def to_come(self) -> float:
+        """Seconds of calls to come that cnet could compute, if they are as many as before.
+
+        That is in an earlier run, or in this one if it was longer.
+        """
+        if self.so_far >= self.expected:
+            return self.so_far
+        return max(0.0, self.expected - self.so_far - CHECKED * self.work)
 
     def time(self, seconds: float) -> None:
         self.timed = (*self.timed[-2:], seconds)
@@ -254,6 +268,7 @@ class Watched:
                 situation.inner |= inside
         if is_first:
             situation.elements += count_elements((result,))
+            situation.copied = count_elements((*args, *kwargs.values(), result))
             last = result if self.role == "forward" else None
             situation.images = count_images((*args, *kwargs.values()), last)
         situation.work = min(situation.work, worked)
@@ -296,8 +311,7 @@ class Watched:
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
-        seconds = max(situation.so_far, situation.expected)
-        can_save = float("inf") if self.is_wanted else seconds * situation.saved_share
+        can_save = float("inf") if self.is_wanted else situation.to_come * situation.saved_share
         is_unlikely = situation.price > 0 or self._is_without_forward(args)
         if not self.budget.allows(self.price(situation), can_save, is_unlikely):
             return False
@@ -307,8 +321,10 @@ class Watched:
     def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
         first = 0.0 if LEARNED in sys.modules else IMPORT_SECONDS
-        searches = 2 if self.role == "backward" else 1
-        price = price_of(situation.work, situation.images or 0, situation.elements, searches)
+        is_backward = self.role == "backward"
+        price = price_of(
+            situation.work, situation.images or 0, situation.elements, situation.copied, is_backward
+        )
         return Price(*(first + (situation.price or seconds) for seconds in price))
 
     def _is_without_forward(self, args: tuple[Any, ...]) -> bool:
