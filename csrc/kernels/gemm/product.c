@@ -51,7 +51,7 @@ size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptr
     if (batch == 0 || m == 0 || n == 0)
         return 0;
     const ptrdiff_t parts = parts_of(batch, m, n, k);
-    const plan s = whole(batch, m, n, k);
+    const plan s = whole(batch, m, k);
     size_t in_parts = 0, in_slabs = 0;
     if (parts > 1)
         in_parts =
@@ -355,8 +355,8 @@ static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdi
                 multiply_copying(depth, &a, &rows_of_b, w->b_panels + j * depth, &ahead, &to);
                 continue;
             }
-            (is_short ? multiply_short : multiply_tile)(depth, &a, &b[number],
-                                                        j1 - j0 - number * TILE_COLS, &ahead, &to);
+            (is_short ? multiply_short : multiply_tile)(depth, &a, &b[number], j1 - j0 - j, &ahead,
+                                                        &to);
         }
         if (!c)
             store_strip(job, w, i, rows, j0, j1 - j0, strip + again * STRIP_COLS, first, last);
@@ -452,12 +452,12 @@ void CNET_FN(product)(const product *q, const cnet_call *call) {
 }
 
 size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
-    const plan s = whole(1, m, n, k);
+    const plan s = whole(1, m, k);
     return own_bytes(&s, largest_block(k));
 }
 
 void CNET_FN(serial_product)(const product *q, ptrdiff_t b, char *workspace) {
-    const plan s = whole(1, q->m, q->n, q->k);
+    const plan s = whole(1, q->m, q->k);
     job_t job = make_job(q, s, workspace);
     run(q, &s, &job, b, b + 1, 1);
 }

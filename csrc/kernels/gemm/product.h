@@ -33,8 +33,7 @@ typedef struct {
     ptrdiff_t step, count;
 } fetch;
 
-/* Where a register tile goes: its rows are `step` apart; added to what is there, or it overwrites.
- */
+/* Where a register tile goes, with rows `step` apart, and whether it is added to what is there. */
 typedef struct {
     real *at;
     ptrdiff_t step;

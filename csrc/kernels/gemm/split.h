@@ -82,7 +82,7 @@ static inline ptrdiff_t block_depth(ptrdiff_t k) {
     return round_up(at_least_1(ceil_div(k, at_least_1(ceil_div(k, DEPTH)))), LANES);
 }
 
-static inline plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
+static inline plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t k) {
     return (plan){
         .parts = 1,
         .part_depth = k,
@@ -97,7 +97,7 @@ static inline plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
 
 static inline plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int threads,
                            int a_in_place) {
-    plan s = whole(batch, m, n, k);
+    plan s = whole(batch, m, k);
     const ptrdiff_t parts = parts_of(batch, m, n, k);
     if (parts > 1) {
         s.depth = block_depth(ceil_div(k, parts));
