@@ -451,7 +451,7 @@ void CNET_FN(product)(const product *q, const cnet_call *call) {
     run(q, &s, &job, 0, q->batch, threads);
 }
 
-size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
+size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t k) {
     const plan s = whole(1, m, k);
     return own_bytes(&s, largest_block(k));
 }

@@ -216,7 +216,7 @@ void CNET_FN(product)(const product *q, const cnet_call *call);
 /* The same for one b on the calling thread, for kernels with their own chunks. Meant for m and n so
  * small that a block of the depth fits into the cache. The workspace is also enough for smaller
  * sizes. */
-size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
+size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t k);
 void CNET_FN(serial_product)(const product *q, ptrdiff_t b, char *workspace);
 
 #endif
