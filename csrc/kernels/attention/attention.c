@@ -39,8 +39,8 @@ static ptrdiff_t workspace_size(const cnet_attention *g) {
 /* A tile; not inlined, because both products need it. */
 static __attribute__((noinline)) void multiply(ptrdiff_t depth, const real *a, ptrdiff_t row_step,
                                                const real *b, real *to, ptrdiff_t to_step) {
-    multiply_fetching(depth, TILE_ROWS, a, row_step, 1, b, TILE_COLS, TILE_VECTORS, (fetch){0},
-                      (target){to, to_step, 0});
+    multiply_fetching(depth, TILE_ROWS, a, row_step, 1, b, TILE_COLS, TILE_VECTORS, NULL,
+                      (fetch){0}, (target){to, to_step, 0});
 }
 
 /* Panels of TILE_COLS keys, zeros beyond the last one: to[t * TILE_COLS + j] is element t. */

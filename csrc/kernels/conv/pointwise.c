@@ -174,6 +174,8 @@ static void run(job_t job, const cnet_conv2d *g, const cnet_call *call) {
         job.base.a = (strided){job.weight, job.weight_row, job.weight_col};
         job.base.b = (strided){job.from, 1, job.base.n};
     }
+    job.base.has_rows = job.source.col == 1 && job.source.width == job.source.pixels &&
+                        job.source.pixels % TILE_COLS == 0 && !shares_cache_sets(job.source.plane);
     job.base.streams = can_stream(&job.target, g->n, job.to);
     if (job.base.store == store_plane && !job.bias && !job.base.streams)
         job.base.c = job.to;

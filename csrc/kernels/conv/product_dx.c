@@ -85,7 +85,7 @@ static job_t make_job(const cnet_conv2d *g) {
         .blocks = ceil_div(channels, block),
     };
     const product *q = &job.base;
-    job.bytes_per_thread = cols_bytes(&job) + CNET_FN(serial_product_workspace)(q->m, q->n, q->k);
+    job.bytes_per_thread = cols_bytes(&job) + CNET_FN(serial_product_workspace)(q->m, q->k);
     return job;
 }
 

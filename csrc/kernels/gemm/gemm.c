@@ -185,5 +185,6 @@ void CNET_FN(gemm)(const cnet_call *call) {
         job.base.b = (strided){a->b, 1, g->b_row};
     else if (g->b_col == 1 || g->b_row == 1)
         job.base.find_b = find_b;
+    job.base.has_rows = g->b_col == 1 && !shares_cache_sets(g->b_row);
     CNET_FN(product)(&job.base, call);
 }

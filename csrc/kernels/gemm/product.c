@@ -51,7 +51,7 @@ size_t CNET_FN(product_workspace)(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptr
     if (batch == 0 || m == 0 || n == 0)
         return 0;
     const ptrdiff_t parts = parts_of(batch, m, n, k);
-    const plan s = whole(batch, m, n, k);
+    const plan s = whole(batch, m, k);
     size_t in_parts = 0, in_slabs = 0;
     if (parts > 1)
         in_parts =
@@ -141,6 +141,13 @@ static void multiply_short(ptrdiff_t depth, const strided *a, const strided *b, 
     multiply(depth, SHORT_ROWS, a, b, cols, ahead, to);
 }
 
+/* The same for a whole panel of B that is read in place, and copied to `copy`. */
+static void multiply_copying(ptrdiff_t depth, const strided *a, const strided *b, real *copy,
+                             const fetch *ahead, const target *to) {
+    multiply_fetching(depth, TILE_ROWS, a->at, a->lane, a->step, b->at, b->step, TILE_VECTORS, copy,
+                      *ahead, *to);
+}
+
 /* The work of a chunk: C[b](i0..i1, j0..j1), summed over p0..p1. */
 typedef struct {
     ptrdiff_t b, part, i0, i1, j0, j1, p0, p1;
@@ -149,7 +156,7 @@ typedef struct {
 
 static ptrdiff_t multiplying_chunks(const job_t *job) {
     return products_of(job) * job->s.parts * ceil_div(job->i1 - job->i0, job->s.rows) *
-           ceil_div(job->q->n, job->s.cols);
+           job->s.col_chunks;
 }
 
 /* Where part i of a length begins that is cut into parts of whole tiles, as equal as possible. */
@@ -161,7 +168,7 @@ static ptrdiff_t cut(ptrdiff_t length, ptrdiff_t tile, ptrdiff_t i, ptrdiff_t pa
 static work work_of(const job_t *job, ptrdiff_t chunk) {
     const plan *s = &job->s;
     const ptrdiff_t rows = job->i1 - job->i0, cols = job->q->n;
-    const ptrdiff_t row_blocks = ceil_div(rows, s->rows), col_blocks = ceil_div(cols, s->cols);
+    const ptrdiff_t row_blocks = ceil_div(rows, s->rows), col_blocks = s->col_chunks;
     const ptrdiff_t number = chunk / row_blocks / col_blocks;
     const ptrdiff_t i = chunk % row_blocks, j = chunk / row_blocks % col_blocks;
     work w = {
@@ -195,18 +202,37 @@ static void pack_own_a(const job_t *job, const work *w, ptrdiff_t p, ptrdiff_t d
         q->pack_a(q, w->b, i, min_size(TILE_ROWS, w->i1 - i), p, depth, w->a + (i - w->i0) * depth);
 }
 
-/* Finds the panels of the columns j0..j1 of B; packs those that are neither shared nor in place. */
+/* The rows of the next tile if so many are left. Two short tiles replace a whole one and one that
+ * would be short of rows, unless A is packed for whole tiles. */
+static ptrdiff_t rows_of_tile(const product *q, ptrdiff_t left) {
+    const int two_are_short = TILE_ROWS < 2 * SHORT_ROWS && left == 2 * SHORT_ROWS;
+    return q->a.at && two_are_short ? SHORT_ROWS : min_size(TILE_ROWS, left);
+}
+
+/* The columns of the panels that are copied while the first tiles are computed, so many from j0 on.
+ */
+static ptrdiff_t copied_columns(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1) {
+    const product *q = job->q;
+    const int copies =
+        q->has_rows && !job->share_b && !q->b.at && rows_of_tile(q, w->i1 - w->i0) == TILE_ROWS;
+    return copies ? (j1 - j0) / TILE_COLS * TILE_COLS : 0;
+}
+
+/* Finds the panels of the columns j0..j1 of B; packs those that are neither shared nor in place nor
+ * copied later. */
 static void find_panels(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1, ptrdiff_t p,
                         ptrdiff_t depth, strided panels[STRIP_PANELS]) {
     const product *q = job->q;
     const ptrdiff_t rest = (j1 - j0) % TILE_COLS;
     const ptrdiff_t first = !q->b.at ? j0 : rest % LANES ? j1 - rest : j1; /* not in place */
     const ptrdiff_t distance = q->b_distance ? q->b_distance(q, w->b) : 0;
+    const ptrdiff_t copied = copied_columns(job, w, j0, j1);
     const real *at = w->b_panels;
     if (job->share_b)
         at = shared_b(job, w->b, j0, p, depth);
-    else if (first < j1)
-        q->pack_b(q, w->b, p, depth, first, j1 - first, w->b_panels);
+    else if (first + copied < j1)
+        q->pack_b(q, w->b, p, depth, first + copied, j1 - first - copied,
+                  w->b_panels + copied * depth);
     for (ptrdiff_t j = j0; j < j1; j += TILE_COLS)
         *panels++ = j < first ? (strided){q->b.at + (distance + p * q->b.step + j), 1, q->b.step}
                               : (strided){at + (j - first) * depth, 1, TILE_COLS};
@@ -297,13 +323,6 @@ static real *direct_part(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t
     return q->c && whole_tiles && job->s.parts == 1 ? q->c + ((w->b * q->m + i) * q->n + j) : NULL;
 }
 
-/* The rows of the next tile if so many are left. Two short tiles replace a whole one and one that
- * would be short of rows, unless A is packed for whole tiles. */
-static ptrdiff_t rows_of_tile(const product *q, ptrdiff_t left) {
-    const int two_are_short = TILE_ROWS < 2 * SHORT_ROWS && left == 2 * SHORT_ROWS;
-    return q->a.at && two_are_short ? SHORT_ROWS : min_size(TILE_ROWS, left);
-}
-
 /* C(i0..i1, j0..j1), strips of the same columns, over one block of the depth. */
 static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdiff_t j1,
                             ptrdiff_t p, ptrdiff_t depth, ptrdiff_t chunk) {
@@ -314,6 +333,7 @@ static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdi
     const int first = p == begin,
               last = p + depth == min_size(job->q->k, begin + job->s.part_depth);
     soon next = next_columns(job, *w, j0, p, chunk, tiles);
+    const ptrdiff_t copied = copied_columns(job, w, j0, j1);
     find_panels(job, w, j0, j1, p, depth, b);
     for (ptrdiff_t i = w->i0, rows; i < w->i1; i += rows) {
         rows = rows_of_tile(job->q, w->i1 - i);
@@ -329,8 +349,14 @@ static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdi
         fetch_strip(job, w, i, rows, j0, j1 - j0, first && last);
         for (ptrdiff_t number = 0; number < panels; number++, to.at += TILE_COLS) {
             const fetch ahead = next_share(&next);
-            (is_short ? multiply_short : multiply_tile)(depth, &a, &b[number],
-                                                        j1 - j0 - number * TILE_COLS, &ahead, &to);
+            const ptrdiff_t j = number * TILE_COLS;
+            if (i == w->i0 && j < copied) {
+                const strided rows_of_b = job->q->find_b(job->q, w->b, p, j0 + j);
+                multiply_copying(depth, &a, &rows_of_b, w->b_panels + j * depth, &ahead, &to);
+                continue;
+            }
+            (is_short ? multiply_short : multiply_tile)(depth, &a, &b[number], j1 - j0 - j, &ahead,
+                                                        &to);
         }
         if (!c)
             store_strip(job, w, i, rows, j0, j1 - j0, strip + again * STRIP_COLS, first, last);
@@ -425,13 +451,13 @@ void CNET_FN(product)(const product *q, const cnet_call *call) {
     run(q, &s, &job, 0, q->batch, threads);
 }
 
-size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
-    const plan s = whole(1, m, n, k);
+size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t k) {
+    const plan s = whole(1, m, k);
     return own_bytes(&s, largest_block(k));
 }
 
 void CNET_FN(serial_product)(const product *q, ptrdiff_t b, char *workspace) {
-    const plan s = whole(1, q->m, q->n, q->k);
+    const plan s = whole(1, q->m, q->k);
     job_t job = make_job(q, s, workspace);
     run(q, &s, &job, b, b + 1, 1);
 }

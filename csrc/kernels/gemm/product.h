@@ -33,8 +33,7 @@ typedef struct {
     ptrdiff_t step, count;
 } fetch;
 
-/* Where a register tile goes: its rows are `step` apart; added to what is there, or it overwrites.
- */
+/* Where a register tile goes, with rows `step` apart, and whether it is added to what is there. */
 typedef struct {
     real *at;
     ptrdiff_t step;
@@ -43,20 +42,23 @@ typedef struct {
 
 /* One register tile: to(r, s) = sum over t of a(r, t) * b[t * b_step + s] with a(r, t)
  * = a[r * row_step + t * depth_step], for r < rows and the first `vectors` vectors of a row.
- * Prefetches `ahead` meanwhile. Inlined, so that constant steps and numbers of vectors
- * become part of the code. */
+ * Copies the rows of b to `copy`, one after the other, unless it is NULL, and prefetches `ahead`
+ * meanwhile. Inlined, so that constant steps and numbers of vectors become part of the code. */
 static inline __attribute__((always_inline)) void
 multiply_fetching(ptrdiff_t depth, const int rows, const real *a, const ptrdiff_t row_step,
                   const ptrdiff_t depth_step, const real *b, const ptrdiff_t b_step,
-                  const int vectors, fetch ahead, target to) {
+                  const int vectors, real *copy, fetch ahead, target to) {
     vec sum[TILE_ROWS][TILE_VECTORS] = {0};
     for (ptrdiff_t t = 0; t < depth; t++, a += depth_step, b += b_step) {
         vec row[TILE_VECTORS];
         if (t < ahead.count)
             __builtin_prefetch(ahead.at + t * ahead.step, 0, 2);
 #pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
+        for (int v = 0; v < vectors; v++) {
             row[v] = load(b + v * LANES);
+            if (copy)
+                store(copy + (t * TILE_COLS + v * LANES), row[v]);
+        }
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -82,11 +84,12 @@ multiply_columns(ptrdiff_t depth, const int rows, const real *a, const ptrdiff_t
                  const ptrdiff_t depth_step, const real *b, const ptrdiff_t b_step, ptrdiff_t cols,
                  fetch ahead, target to) {
     if (cols <= LANES)
-        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 1, ahead, to);
+        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 1, NULL, ahead, to);
     else if (cols <= 2 * LANES || TILE_VECTORS == 2)
-        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 2, ahead, to);
+        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, 2, NULL, ahead, to);
     else
-        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, TILE_VECTORS, ahead, to);
+        multiply_fetching(depth, rows, a, row_step, depth_step, b, b_step, TILE_VECTORS, NULL,
+                          ahead, to);
 }
 
 typedef struct product product;
@@ -117,6 +120,9 @@ struct product {
      * and step for rows, the next elements are contiguous. */
     strided (*find_b)(const product *q, ptrdiff_t b, ptrdiff_t p, ptrdiff_t j);
     strided (*find_c)(const product *q, ptrdiff_t b, ptrdiff_t i, ptrdiff_t j);
+    /* Optional: whether whole panels of B have contiguous rows, where find_b finds them: then they
+     * are copied while they are multiplied with the first rows of A. */
+    int has_rows;
     /* Optional: C, if it is contiguous and `store` does nothing but write and add: then whole tiles
      * are written or added to it directly. */
     real *c;
@@ -210,7 +216,7 @@ void CNET_FN(product)(const product *q, const cnet_call *call);
 /* The same for one b on the calling thread, for kernels with their own chunks. Meant for m and n so
  * small that a block of the depth fits into the cache. The workspace is also enough for smaller
  * sizes. */
-size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
+size_t CNET_FN(serial_product_workspace)(ptrdiff_t m, ptrdiff_t k);
 void CNET_FN(serial_product)(const product *q, ptrdiff_t b, char *workspace);
 
 #endif

@@ -1,13 +1,13 @@
 /* How a product is split.
  *
- * The depth is split into blocks, C into chunks of rows x cols. A panel that only one chunk needs
- * is packed by that chunk, just before it is multiplied. Panels that several chunks need (of A if C
- * is split into columns, of B if it is split into rows) are packed first and shared, for as many
- * blocks of the depth at a time as the memory for them holds: a slab. Beside an A that is read in
- * place, columns are cut, so that nothing is shared, unless B is much smaller. Where C is small and
- * the depth long, the depth is split into parts instead, each with its own copy of C, and nothing
- * is shared. The split of the depth, and with it every sum, depends on the sizes alone. A single
- * thread needs no small chunks. */
+ * The depth is split into blocks, C into chunks of rows and columns. A panel that only one chunk
+ * needs is packed by that chunk, just before it is multiplied. Panels that several chunks need (of
+ * A if C is split into columns, of B if it is split into rows) are packed first and shared, for as
+ * many blocks of the depth at a time as the memory for them holds: a slab. Beside an A that is read
+ * in place, columns are cut, so that nothing is shared, unless B is much smaller. Where C is small
+ * and the depth long, the depth is split into parts instead, each with its own copy of C, and
+ * nothing is shared. The split of the depth, and with it every sum, depends on the sizes alone. A
+ * single thread needs no small chunks. */
 #ifndef CNET_SPLIT_H
 #define CNET_SPLIT_H
 
@@ -29,9 +29,9 @@ enum {
 };
 
 typedef struct {
-    ptrdiff_t parts, part_depth;              /* of the depth */
-    ptrdiff_t depth;                          /* of a block */
-    ptrdiff_t rows, cols;                     /* of a chunk */
+    ptrdiff_t parts, part_depth; /* of the depth */
+    ptrdiff_t depth;             /* of a block */
+    ptrdiff_t rows, col_chunks;  /* of a chunk, at most; into which the columns are cut */
     ptrdiff_t batches, slab_rows, slab_depth; /* of a slab */
     ptrdiff_t a_lanes, b_lanes;               /* shared in a slab, of each product */
 } plan;
@@ -60,19 +60,19 @@ static inline void cut_result(plan *s, ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n
     /* Rows that are packed are cut first if there are more of them than columns. */
     const int tall = m > (a_in_place ? MUCH_TALLER : 1) * n && n <= CHUNK_PANELS * TILE_COLS;
     s->rows = min_size(round_up(m, TILE_ROWS), (tall ? CHUNK_TILES : SLAB_TILES) * TILE_ROWS);
-    s->cols = min_size(round_up(n, TILE_COLS), CHUNK_PANELS * TILE_COLS);
+    ptrdiff_t cols = min_size(round_up(n, TILE_COLS), CHUNK_PANELS * TILE_COLS);
     const ptrdiff_t wanted = threads > 1 ? CHUNKS_EACH * rounded_up(threads) : 1;
-    while (batch * ceil_div(m, s->rows) * ceil_div(n, s->cols) < wanted) {
-        const int can_halve_rows = s->rows > 4 * TILE_ROWS, can_halve_cols = s->cols > TILE_COLS;
+    while (batch * ceil_div(m, s->rows) * ceil_div(n, cols) < wanted) {
+        const int can_halve_rows = s->rows > 4 * TILE_ROWS, can_halve_cols = cols > TILE_COLS;
         if (can_halve_rows && (tall || !can_halve_cols))
             s->rows = halved(s->rows, TILE_ROWS);
         else if (can_halve_cols)
-            s->cols = halved(s->cols, TILE_COLS);
+            cols = halved(cols, TILE_COLS);
         else
             break;
     }
-    const ptrdiff_t col_blocks = round_up(ceil_div(n, s->cols), rounded_up(threads));
-    s->cols = round_up(ceil_div(n, col_blocks), TILE_COLS);
+    s->col_chunks =
+        min_size(round_up(ceil_div(n, cols), rounded_up(threads)), ceil_div(n, TILE_COLS));
     s->slab_rows = tall ? m : min_size(m, SLAB_TILES * TILE_ROWS);
     s->rows = round_up(ceil_div(s->slab_rows, ceil_div(s->slab_rows, s->rows)), TILE_ROWS);
 }
@@ -82,13 +82,13 @@ static inline ptrdiff_t block_depth(ptrdiff_t k) {
     return round_up(at_least_1(ceil_div(k, at_least_1(ceil_div(k, DEPTH)))), LANES);
 }
 
-static inline plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
+static inline plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t k) {
     return (plan){
         .parts = 1,
         .part_depth = k,
         .depth = block_depth(k),
         .rows = m,
-        .cols = n,
+        .col_chunks = 1,
         .batches = batch,
         .slab_rows = m,
         .slab_depth = k,
@@ -97,7 +97,7 @@ static inline plan whole(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
 
 static inline plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int threads,
                            int a_in_place) {
-    plan s = whole(batch, m, n, k);
+    plan s = whole(batch, m, k);
     const ptrdiff_t parts = parts_of(batch, m, n, k);
     if (parts > 1) {
         s.depth = block_depth(ceil_div(k, parts));
@@ -106,7 +106,7 @@ static inline plan plan_of(ptrdiff_t batch, ptrdiff_t m, ptrdiff_t n, ptrdiff_t 
         return s;
     }
     cut_result(&s, batch, m, n, threads, a_in_place);
-    s.a_lanes = s.cols < n ? round_up(s.slab_rows, TILE_ROWS) : 0;
+    s.a_lanes = s.col_chunks > 1 ? round_up(s.slab_rows, TILE_ROWS) : 0;
     s.b_lanes = s.rows < s.slab_rows ? round_up(n, TILE_COLS) : 0;
     const ptrdiff_t lanes = s.a_lanes + s.b_lanes;
     if (lanes) {
