@@ -5,6 +5,7 @@ NumPy. Computations are defined in `cnet.operations`, where they register operat
 """
 
 import operator
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -65,6 +66,8 @@ class Tensor(Variable, Methods):
         Whether `backward` computes the gradient of this tensor; for float dtypes only.
     device : device or str, optional
         Must be the CPU.
+    volatile : bool, optional
+        An option of PyTorch's older ``Variable``, without effect.
 
     Raises
     ------
@@ -100,8 +103,16 @@ class Tensor(Variable, Methods):
     layout = strided
     is_cuda = is_sparse = is_mps = is_meta = is_quantized = is_mkldnn = is_xpu = False
 
-    def __init__(self, *data: Any, requires_grad: bool = False, device: Place = None) -> None:
+    def __init__(
+        self,
+        *data: Any,
+        requires_grad: bool = False,
+        device: Place = None,
+        volatile: bool | None = None,
+    ) -> None:
         require_cpu("Tensor", device)
+        if volatile is not None:
+            warnings.warn("Variable: volatile has no effect; use torch.no_grad()", stacklevel=2)
         if len(data) == 2 and type(data[1]) is bool:
             *data, requires_grad = data  # type: ignore[assignment]
         self._init(constructed(data))
@@ -487,8 +498,13 @@ def as_tensor(data: Any, dtype: DType = None, device: Place = None) -> Tensor:
 
 
 def array_of(x: Any) -> Any:
-    """The array of a tensor; anything else is converted by `numpy.asarray`. Not recorded."""
-    return x._array if isinstance(x, Variable) else np.asarray(x)
+    """The array of a tensor; other numbers are converted by `numpy.asarray`. Not recorded."""
+    if isinstance(x, Variable):
+        return x._array
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"array_of: x must be numbers (got {type(x).__name__})")
+    return array
 
 
 def make_writable(tensor: Tensor) -> None:

@@ -5,6 +5,7 @@ from math import isinf, prod
 from typing import TypeAlias
 
 from .. import geometry
+from .._explained import explained
 from ..tensor import Tensor, TensorLike, as_tensor
 from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 
@@ -34,6 +35,7 @@ def _lp_pool(
     return y
 
 
+@explained
 def lp_pool1d(
     input: TensorLike,
     norm_type: float,
@@ -78,6 +80,7 @@ def lp_pool1d(
     return _lp_pool(input, 1, norm_type, kernel_size, stride, ceil_mode)
 
 
+@explained
 def lp_pool2d(
     input: TensorLike,
     norm_type: float,
@@ -122,6 +125,7 @@ def lp_pool2d(
     return _lp_pool(input, 2, norm_type, kernel_size, stride, ceil_mode)
 
 
+@explained
 def lp_pool3d(
     input: TensorLike,
     norm_type: float,

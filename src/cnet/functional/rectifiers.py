@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import random
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..operations._common import unbroadcast
@@ -58,6 +59,7 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     return activated("relu", input, inplace, dtypes="numbers")
 
 
+@explained
 def relu6(input: TensorLike, inplace: bool = False) -> Tensor:
     """``min(max(x, 0), 6)``.
 
@@ -92,6 +94,7 @@ def relu6(input: TensorLike, inplace: bool = False) -> Tensor:
     return activated("relu6", input, inplace, "hardtanh", 0, 6, dtypes="numbers")
 
 
+@explained
 def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """The leaky rectified linear unit: ``x`` if positive, ``negative_slope * x`` otherwise.
 
@@ -228,6 +231,7 @@ class RReLU(Operation[Tensor]):
         return grad * slopes
 
 
+@explained
 def rrelu(
     input: TensorLike,
     lower: float = 1 / 8,
@@ -284,6 +288,7 @@ def rrelu(
     return result
 
 
+@explained
 def elu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """The exponential linear unit: ``x`` if positive, ``alpha * (exp(x) - 1)`` otherwise.
 
@@ -321,6 +326,7 @@ def elu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return activated("elu", input, inplace, a=alpha, b=1)
 
 
+@explained
 def selu(input: TensorLike, inplace: bool = False) -> Tensor:
     """The scaled exponential linear unit, ``scale * elu(x, alpha)``.
 
@@ -357,6 +363,7 @@ def selu(input: TensorLike, inplace: bool = False) -> Tensor:
     return activated("selu", input, inplace, "elu", SELU_SCALE * SELU_ALPHA, SELU_SCALE)
 
 
+@explained
 def celu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """The continuously differentiable exponential linear unit.
 
@@ -397,6 +404,7 @@ def celu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor
     return activated("celu", input, inplace, a=alpha)
 
 
+@explained
 def threshold(input: TensorLike, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``x`` above a threshold, and another value up to it.
 
@@ -431,6 +439,7 @@ def threshold(input: TensorLike, threshold: float, value: float, inplace: bool =
     return activated("threshold", input, inplace, a=threshold, b=value, dtypes="numbers")
 
 
+@explained
 def hardtanh(
     input: TensorLike, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:

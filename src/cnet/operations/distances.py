@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -77,6 +78,7 @@ class PowerDistance(Operation[Tensor]):
         return dx1, kernels.distances_backward(grad, x2, rows, y, p)
 
 
+@explained
 def cdist(
     x1: TensorLike, x2: TensorLike, p: float = 2.0,
     compute_mode: str = "use_mm_for_euclid_dist_if_necessary",

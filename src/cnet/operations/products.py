@@ -9,7 +9,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import Array, Context, Operation
 from ..tensor import Number, Tensor, TensorLike, array_of, as_tensor
-from ._common import unbroadcast
+from ._common import also_numbers_first, unbroadcast
 from ._dims import broadcast, dim_of
 from ._promotion import promoted
 from .arithmetic import add, mul, sub
@@ -297,6 +297,7 @@ def _weighted_sum(
 
 
 @operation(methods=("addmm",), written=("addmm_",))
+@also_numbers_first("beta", "alpha")
 def addmm(
     input: TensorLike, mat1: TensorLike, mat2: TensorLike, *, beta: Number = 1, alpha: Number = 1,
     out: Tensor | None = None,
@@ -337,6 +338,7 @@ def addmm(
 
 
 @operation(methods=("addmv",), written=("addmv_",))
+@also_numbers_first("beta", "alpha")
 def addmv(
     input: TensorLike,
     mat: TensorLike,
@@ -359,6 +361,7 @@ def addmv(
 
 
 @operation(methods=("addr",), written=("addr_",))
+@also_numbers_first("beta", "alpha")
 def addr(
     input: TensorLike,
     vec1: TensorLike,
@@ -383,6 +386,7 @@ def addr(
 
 
 @operation(methods=("baddbmm",), written=("baddbmm_",))
+@also_numbers_first("beta", "alpha")
 def baddbmm(
     input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: Number = 1,
     alpha: Number = 1, out: Tensor | None = None,
@@ -400,6 +404,7 @@ def baddbmm(
 
 
 @operation(methods=("addbmm",), written=("addbmm_",))
+@also_numbers_first("beta", "alpha")
 def addbmm(
     input: TensorLike,
     batch1: TensorLike,

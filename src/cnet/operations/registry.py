@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .. import numpy_protocol
+from .._explained import explained
 from .._methods import Methods
 from ..calls import Operation
 from ..engine import Variable
@@ -82,7 +83,7 @@ def operation(
     """
 
     def register(call: Public) -> Public:
-        computed = call
+        computed = getattr(call, "operator", call)
         if not writes_out and declares_out(call):
             call = accepts_out(call)
         for name in methods:
@@ -103,7 +104,7 @@ def operation(
                 tuple(written), tuple(numpy),
             )
         )  # fmt: skip
-        return call
+        return call if hasattr(call, "__wrapped__") else explained(call)
 
     return register
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...autograd import Array, Context, Operation
 from ...operations._elementwise import by_kernel, computed, define
 from ...operations._promotion import cast, promoted, promoted_to_float, require_float, result_type
@@ -57,6 +58,7 @@ def _logarithms(x: Array) -> tuple[Any, Any]:
     return np.maximum(of_1, _LEAST_LOGARITHM), np.maximum(of_0, _LEAST_LOGARITHM)
 
 
+@explained
 def binary_cross_entropy(
     input: TensorLike,
     target: TensorLike,
@@ -167,6 +169,7 @@ def _softplus(x: Array) -> Array:
     return computed("softplus", x, 1.0, np.inf)
 
 
+@explained
 def binary_cross_entropy_with_logits(
     input: TensorLike,
     target: TensorLike,
@@ -229,6 +232,7 @@ def binary_cross_entropy_with_logits(
     return reduced(operation.apply(input, target, **options) * weight, reduction)
 
 
+@explained
 def soft_margin_loss(
     input: TensorLike,
     target: TensorLike,
@@ -269,6 +273,7 @@ def soft_margin_loss(
     return loss_of(_bce_with_logits, signed, np.ones_like(array_of(signed)), reduction=reduction)
 
 
+@explained
 def multilabel_soft_margin_loss(
     input: TensorLike,
     target: TensorLike,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from .. import pillow
 from ..images import Array, Image, height_width, is_pil, map_planes
 from ..interpolation import (
@@ -34,6 +35,7 @@ def pair(function: str, name: str, value: Any) -> tuple[int, int]:
     return values[0], values[-1]
 
 
+@explained
 def resize(
     img: Image,
     size: int | Sequence[int] | None,
@@ -106,6 +108,7 @@ def _resized(
     return (new_short, new_long) if before[0] <= before[1] else (new_long, new_short)
 
 
+@explained
 def crop(img: Image, top: int, left: int, height: int, width: int) -> Image:
     """The part of an image from a corner; zeros where it reaches beyond the image.
 
@@ -131,6 +134,7 @@ def crop(img: Image, top: int, left: int, height: int, width: int) -> Image:
     return map_planes("crop", img, cut)
 
 
+@explained
 def center_crop(img: Image, output_size: int | Sequence[int]) -> Image:
     """The part around the centre; zeros around an image that is smaller.
 
@@ -153,6 +157,7 @@ def center_crop(img: Image, output_size: int | Sequence[int]) -> Image:
     return crop(img, top, left, height, width)
 
 
+@explained
 def resized_crop(
     img: Image,
     top: int,
@@ -175,6 +180,7 @@ def resized_crop(
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
 
 
+@explained
 def five_crop(img: Image, size: int | Sequence[int]) -> tuple[Image, ...]:
     """The four corners (top left, top right, bottom left, bottom right) and the centre.
 
@@ -197,6 +203,7 @@ def five_crop(img: Image, size: int | Sequence[int]) -> tuple[Image, ...]:
     return (*parts, center_crop(img, (height, width)))
 
 
+@explained
 def ten_crop(
     img: Image, size: int | Sequence[int], vertical_flip: bool = False
 ) -> tuple[Image, ...]:
@@ -213,6 +220,7 @@ def ten_crop(
     return five_crop(img, size) + five_crop(mirrored, size)
 
 
+@explained
 def hflip(img: Image) -> Image:
     """Mirror left and right.
 
@@ -229,6 +237,7 @@ def hflip(img: Image) -> Image:
     return map_planes("hflip", img, lambda planes: planes[..., ::-1].copy())
 
 
+@explained
 def vflip(img: Image) -> Image:
     """Mirror top and bottom.
 
@@ -245,6 +254,7 @@ def vflip(img: Image) -> Image:
     return map_planes("vflip", img, lambda planes: planes[..., ::-1, :].copy())
 
 
+@explained
 def pad(
     img: Image,
     padding: int | Sequence[int],
