@@ -76,8 +76,8 @@ newaxis = None
 _LAZY_MODULES = {
     "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "distributed",
     "distributions", "func", "hub", "jit", "linalg", "metrics", "models", "multiprocessing", "nn",
-    "onnx", "ops", "optim", "plots", "serialization", "special", "testing", "training", "transforms",
-    "utils", "version",
+    "onnx", "ops", "optim", "plots", "serialization", "special", "testing", "training",
+    "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
