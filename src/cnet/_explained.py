@@ -64,11 +64,11 @@ def _constructor(function: Public) -> Public:
     @explained
     @wraps(function)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        function(self, *args, **kwargs)
         if str in map(type, (*args, *kwargs.values())):
             for parameter, value, hint in _given(function, (self, *args), kwargs):
                 if type(value) is str and bool not in _alternatives(hint):
                     _require(type(self).__name__, parameter, value, hint)
-        function(self, *args, **kwargs)
 
     return __init__  # type: ignore[return-value]
 
@@ -212,7 +212,7 @@ def _fits(value: Any, hint: Any, convertible: bool = True) -> bool:
 
 def _is_plain(kind: type) -> bool:
     """Whether instances of a class are recognised by `isinstance`, and no other object is taken."""
-    return kind in (str, dict) or kind is Callable or kind.__module__.startswith("cnet.")
+    return kind in (str, dict) or kind.__module__.startswith(("cnet.", "collections.abc"))
 
 
 def _is_integer(value: Any) -> bool:
@@ -254,16 +254,18 @@ def _name(hint: Any) -> str:
     kind = origin if isinstance(origin, type) else hint
     if kind is np.ndarray:
         return "an array of real numbers"
-    if isinstance(kind, type) and issubclass(kind, Sequence) and not issubclass(kind, str):
-        part = _wanted(options[0]) if options else ""
-        return "a sequence" + f" of {part.partition(' ')[2] or part}s" * bool(part)
+    if options and isinstance(kind, type) and issubclass(kind, Sequence):
+        parts = [f"{_name(part).split(' ', 1)[-1]}s" for part in _alternatives(options[0])]
+        return f"a sequence of {' or '.join(parts)}"
     name = getattr(kind, "__name__", str(kind))
+    if getattr(kind, "__module__", "") == "collections.abc":
+        name = name.lower()
     return f"a{'n' * (name[0] in 'AEIOUaeiou')} {name}"
 
 
 def _shown(value: Any) -> str:
     """A value in a message: as it is written if that is short."""
-    if hasattr(value, "dtype") and getattr(value, "ndim", 0):
+    if hasattr(value, "dtype") and getattr(value, "ndim", False):
         return f"{type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
     written = repr(value)
     return written if len(written) <= 60 and "\n" not in written else type(value).__name__

@@ -5,7 +5,6 @@ NumPy. Computations are defined in `cnet.operations`, where they register operat
 """
 
 import operator
-import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -16,7 +15,7 @@ import numpy as np
 
 from . import autograd, engine, numpy_protocol, printing
 from ._methods import Methods
-from .construction import constructed, to_array
+from .construction import constructed, note_volatile, numbers, to_array
 from .devices import CPU, Place, device, require_cpu
 from .dtypes import DType
 from .engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, Hooks, Variable, wrap
@@ -65,9 +64,7 @@ class Tensor(Variable, Methods):
     requires_grad : bool, default False
         Whether `backward` computes the gradient of this tensor; for float dtypes only.
     device : device or str, optional
-        Must be the CPU.
-    volatile : bool, optional
-        An option of PyTorch's older ``Variable``, without effect.
+        Must be the CPU. `volatile`, an older option of PyTorch, has no effect.
 
     Raises
     ------
@@ -104,15 +101,10 @@ class Tensor(Variable, Methods):
     is_cuda = is_sparse = is_mps = is_meta = is_quantized = is_mkldnn = is_xpu = False
 
     def __init__(
-        self,
-        *data: Any,
-        requires_grad: bool = False,
-        device: Place = None,
-        volatile: bool | None = None,
+        self, *data: Any, requires_grad: bool = False, device: Place = None, volatile: Any = None
     ) -> None:
         require_cpu("Tensor", device)
-        if volatile is not None:
-            warnings.warn("Variable: volatile has no effect; use torch.no_grad()", stacklevel=2)
+        note_volatile(volatile)
         if len(data) == 2 and type(data[1]) is bool:
             *data, requires_grad = data  # type: ignore[assignment]
         self._init(constructed(data))
@@ -499,12 +491,7 @@ def as_tensor(data: Any, dtype: DType = None, device: Place = None) -> Tensor:
 
 def array_of(x: Any) -> Any:
     """The array of a tensor; other numbers are converted by `numpy.asarray`. Not recorded."""
-    if isinstance(x, Variable):
-        return x._array
-    array = np.asarray(x)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"array_of: x must be numbers (got {type(x).__name__})")
-    return array
+    return x._array if isinstance(x, Variable) else numbers(x)
 
 
 def make_writable(tensor: Tensor) -> None:

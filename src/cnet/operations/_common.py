@@ -66,7 +66,7 @@ def also_numbers_first(*names: str) -> Callable[[Public], Public]:
     """
 
     def decorate(function: Public) -> Public:
-        count = function.__code__.co_argcount  # type: ignore[attr-defined]
+        count = function.__code__.co_argcount
 
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:

@@ -11,7 +11,6 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from .. import kernels
-from .._explained import explained
 from ..autograd import Array
 from ..dtypes import float16, float32, float64, get_default_dtype, int64
 from ..engine import wrap
@@ -82,7 +81,6 @@ def _float_dtype(function: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype
 
 
-@explained
 def rand(
     *size: Size, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -114,7 +112,6 @@ def rand(
     return _of_size("rand", draw_uniform, size, generator, options)
 
 
-@explained
 def randn(
     *size: Size, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -129,7 +126,6 @@ def randn(
     return _of_size("randn", draw_normal, size, generator, options)
 
 
-@explained
 def rand_like(
     input: TensorLike, *, generator: Generator = None, **options: Unpack[LikeOptions]
 ) -> Tensor:
@@ -144,7 +140,6 @@ def rand_like(
     return _like("rand_like", draw_uniform, input, generator, options)
 
 
-@explained
 def randn_like(
     input: TensorLike, *, generator: Generator = None, **options: Unpack[LikeOptions]
 ) -> Tensor:
@@ -169,7 +164,6 @@ def _like(
     )  # fmt: skip
 
 
-@explained
 def randint(
     low: int, high: Any = None, size: Any = None, *, generator: Generator = None,
     **options: Unpack[OutOptions],
@@ -214,7 +208,6 @@ def randint(
     return created("randint", draw_integers("randint", source, low, high, shape, dtype), options)
 
 
-@explained
 def randint_like(
     input: TensorLike, low: int, high: int | None = None, *, generator: Generator = None,
     **options: Unpack[LikeOptions],
@@ -259,7 +252,6 @@ def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
     return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
-@explained
 def randperm(
     n: int, *, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -293,7 +285,6 @@ def randperm(
     return created("randperm", order.astype(dtype, copy=False), options)
 
 
-@explained
 def normal(
     mean: Tensor | Number = 0.0, std: Tensor | Number = 1.0, size: Size | None = None, *,
     generator: Generator = None, **options: Unpack[OutOptions],
