@@ -212,6 +212,8 @@ def _fits(value: Any, hint: Any, convertible: bool = True) -> bool:
 
 def _is_plain(kind: type) -> bool:
     """Whether instances of a class are recognised by `isinstance`, and no other object is taken."""
+    if getattr(kind, "_is_protocol", False):
+        return False
     return kind in (str, dict) or kind.__module__.startswith(("cnet.", "collections.abc"))
 
 
