@@ -33,6 +33,7 @@ WITHOUT_MESSAGES = {
     "UninitializedParameter", "device",  # of Tensor and device
     "GradScaler", "autocast", "compile", "capture", "graph", "check", "load", "save",
     "set_flush_denormal", "use_exact", "histogram", "detach", "interpolate", "tensor", "as_tensor",
+    "rand_like", "randint_like", "randn_like",
 }  # fmt: skip
 SETTINGS = re.compile("set_|use_|seed|manual_seed|no_grad|enable_grad|inference_mode|empty")
 

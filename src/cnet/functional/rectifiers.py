@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import random
-from .._explained import explained
+from .._explained import explain, explained
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..operations._common import unbroadcast
@@ -28,7 +28,7 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@operation(ReLU, methods=("relu",), in_place=("relu_",))
+@operation(ReLU, methods=("relu",), in_place=("relu_",), explains=False)
 def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     """The rectified linear unit, ``max(x, 0)``.
 
@@ -56,7 +56,10 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     >>> cnet.functional.relu(cnet.tensor([-4.0, 9.0]))
     tensor([0., 9.])
     """
-    return activated("relu", input, inplace, dtypes="numbers")
+    try:
+        return activated("relu", input, inplace, dtypes="numbers")
+    except Exception as error:
+        explain(error, relu, (input, inplace), {})
 
 
 @explained

@@ -51,6 +51,7 @@ def operation(
     written: Sequence[str] = (),
     numpy: Sequence[Any] = (),
     writes_out: bool = False,
+    explains: bool = True,
 ) -> Callable[[Public], Public]:
     """Register a public function of tensors.
 
@@ -75,6 +76,9 @@ def operation(
     writes_out : bool, default False
         Whether the public function itself handles the argument `out` that it declares. Otherwise
         the returned function handles it: see `_out`.
+    explains : bool, default True
+        Whether exceptions are explained, see `_explained`. It takes a tenth of a microsecond, so
+        that a function as short as `relu` calls `explain` itself.
 
     Returns
     -------
@@ -104,7 +108,7 @@ def operation(
                 tuple(written), tuple(numpy),
             )
         )  # fmt: skip
-        return call if hasattr(call, "__wrapped__") else explained(call)
+        return explained(call) if explains and not hasattr(call, "__wrapped__") else call
 
     return register
 
