@@ -484,20 +484,15 @@ def hardtanh(
 def _in_place(function: Activation) -> Activation:
     """The function that writes its result into its input."""
 
-    def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        result: Tensor = function(input, *args, inplace=True, **kwargs)
-        return result
+    def call(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return function(input, *args, inplace=True, **kwargs)
 
     call.__name__ = call.__qualname__ = f"{function.__name__}_"
     call.__doc__ = f"Like `{function.__name__}`, but in place."
     return call  # type: ignore[return-value]
 
 
-relu_ = _in_place(relu)
-leaky_relu_ = _in_place(leaky_relu)
-rrelu_ = _in_place(rrelu)
-elu_ = _in_place(elu)
-selu_ = _in_place(selu)
-celu_ = _in_place(celu)
+relu_, leaky_relu_, rrelu_ = _in_place(relu), _in_place(leaky_relu), _in_place(rrelu)
+elu_, selu_, celu_ = _in_place(elu), _in_place(selu), _in_place(celu)
 threshold_ = _in_place(threshold)
 hardtanh_ = _in_place(hardtanh)
