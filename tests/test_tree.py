@@ -42,6 +42,7 @@ DIRECTIONS = {
     "gradcheck": "autograd tensor",
     "operations": "autograd kernels tensor",
     "legacy": "tensor",
+    "special": "functional operations",
     "testing": "tensor",
     "linalg": "autograd operations tensor",
     "functional": "_check autograd kernels operations tensor",

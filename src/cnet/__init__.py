@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from . import optim as optim
     from . import plots as plots
     from . import serialization as serialization
+    from . import special as special
     from . import testing as testing
     from . import training as training
     from . import transforms as transforms
@@ -75,8 +76,8 @@ newaxis = None
 _LAZY_MODULES = {
     "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "distributed",
     "distributions", "func", "hub", "jit", "linalg", "metrics", "models", "multiprocessing", "nn",
-    "onnx", "ops", "optim", "plots", "serialization", "testing", "training", "transforms", "utils",
-    "version",
+    "onnx", "ops", "optim", "plots", "serialization", "special", "testing", "training",
+    "transforms", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",
@@ -100,6 +101,17 @@ _LAZY = {
 """Names that are imported when they are used, each with its module."""
 _LAZY.update(dict.fromkeys(dtypes.TENSOR_TYPES, "legacy"))
 
+_ABSENT = {
+    "ao": "use cnet.compile(model, example, dtype='int8') for inference with 8-bit integers",
+    "export": "use cnet.compile(model, example) for inference with a compiled network",
+    "fft": "complex numbers are not supported; numpy.fft transforms tensor.numpy()",
+    "fx": "cnet.graph(output) shows the graph of a result",
+    "profiler": "cnet.profile(model, x) measures the layers of a model",
+    "quantization": "use cnet.compile(model, example, dtype='int8')",
+    "sparse": "sparse tensors are not supported",
+}
+"""Modules of PyTorch that do not exist here, with what to use in their place."""
+
 _get, __dir__ = _lazy.attributes(__name__, _LAZY_MODULES | _FREE, _LAZY)
 
 
@@ -113,5 +125,6 @@ def __getattr__(name: str) -> Any:
 
         if hasattr(Tensor, name):
             return getattr(Tensor, name)
-    reason = f": {dtypes.REFUSED[name]}" if name in dtypes.REFUSED else ""
-    raise AttributeError(f"module 'cnet' has no attribute {name!r}{reason}")
+    reason = dtypes.REFUSED.get(name) or _ABSENT.get(name)
+    explanation = f": {reason}" if reason else ""
+    raise AttributeError(f"module 'cnet' has no attribute {name!r}{explanation}")

@@ -1,5 +1,6 @@
 """How data of all kinds become the array of a tensor."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,3 +81,17 @@ def _has_dtype(data: Any) -> bool:
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     return hasattr(data, "dtype")
+
+
+def numbers(x: Any) -> Any:
+    """Anything but a tensor as an array of numbers."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"array_of: x must be numbers (got {type(x).__name__})")
+    return array
+
+
+def note_volatile(volatile: Any) -> None:
+    """Warn of an option of PyTorch's older ``Variable``."""
+    if volatile is not None:
+        warnings.warn("Variable: volatile has no effect; use torch.no_grad()", stacklevel=3)

@@ -92,7 +92,10 @@ class TensorType(type):
 
 
 def _refuse(name: str) -> NoReturn:
-    raise RuntimeError(f"cuda.{name}: there is no GPU support: all tensors are on the CPU")
+    raise RuntimeError(
+        f"cuda.{name}: there is no GPU support: all tensors are on the CPU; "
+        "ask torch.cuda.is_available() first"
+    )
 
 
 def __getattr__(name: str) -> Any:

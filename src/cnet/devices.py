@@ -36,9 +36,9 @@ class device:
     device(type='cuda', index=1)
     >>> cnet.zeros(2).device == cnet.device("cpu")
     True
-    >>> cnet.zeros(2, device="cuda")
+    >>> cnet.zeros(2, device="cuda")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    RuntimeError: zeros: device 'cuda' is not available: all tensors are on the CPU
+    RuntimeError: zeros: device 'cuda' is not available: all tensors are on the CPU; choose the ...
     """
 
     __slots__ = ("index", "type")
@@ -114,5 +114,6 @@ def require_cpu(function: str, place: Any) -> None:
         raise TypeError(f"{function}: device must be a device or its name (got {place!r})")
     if device(place).type != "cpu":
         raise RuntimeError(
-            f"{function}: device {str(place)!r} is not available: all tensors are on the CPU"
+            f"{function}: device {str(place)!r} is not available: all tensors are on the CPU; "
+            "choose the device by torch.cuda.is_available()"
         )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import operations as ops
+from ._explained import Explained
 from .functional.loss.binary import binary_cross_entropy_with_logits
 from .functional.softmax import log_softmax
 from .random import default_generator
@@ -25,7 +26,7 @@ __all__ = [
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
-class Distribution:
+class Distribution(Explained):
     """Base class: a subclass defines `sample` or `rsample`, `log_prob`, `entropy` and `mean`.
 
     Attributes

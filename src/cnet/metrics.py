@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ._explained import Explained, explained
 from .arrays import Array
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-class Metric:
+class Metric(Explained):
     """Base class of measures that are collected over batches.
 
     A subclass defines `reset`, which sets the attributes that it names in `counts`, and `update`
@@ -306,6 +307,7 @@ class F1(_OfClasses):
     function = "f1_score"
 
 
+@explained
 def accuracy(scores: Any, target: Any, k: int = 1) -> float:
     """The fraction of samples whose class is among the `k` with the largest scores.
 
@@ -318,6 +320,7 @@ def accuracy(scores: Any, target: Any, k: int = 1) -> float:
     return float(_measure(Accuracy(k), scores, target))
 
 
+@explained
 def confusion_matrix(scores: Any, target: Any, num_classes: int | None = None) -> Array:
     """The number of samples of each true class (rows) and predicted class (columns).
 
@@ -338,16 +341,19 @@ def confusion_matrix(scores: Any, target: Any, num_classes: int | None = None) -
     return np.asarray(_measure(ConfusionMatrix(classes), scores, target))
 
 
+@explained
 def precision(scores: Any, target: Any, average: str = "macro") -> float:
     """Precision of given scores; see `Precision`."""
     return float(_measure(Precision(average), scores, target))
 
 
+@explained
 def recall(scores: Any, target: Any, average: str = "macro") -> float:
     """Recall of given scores; see `Recall`."""
     return float(_measure(Recall(average), scores, target))
 
 
+@explained
 def f1(scores: Any, target: Any, average: str = "macro") -> float:
     """The harmonic mean of precision and recall of given scores; see `F1`."""
     return float(_measure(F1(average), scores, target))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from . import functional as F
+from ._explained import explained
 from .functional import (
     adaptive_avg_pool1d,
     alpha_dropout,
@@ -55,6 +56,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@explained
 def adaptive_max_pool1d(input: TensorLike, output_size: Any) -> tuple[Tensor, Tensor]:
     """The results of `functional.adaptive_max_pool1d`, and their positions.
 
@@ -68,6 +70,7 @@ def adaptive_max_pool1d(input: TensorLike, output_size: Any) -> tuple[Tensor, Te
     return values, indices
 
 
+@explained
 def max_pool1d_with_indices(
     input: TensorLike,
     kernel_size: Any,
@@ -90,6 +93,7 @@ def max_pool1d_with_indices(
     return values, indices
 
 
+@explained
 def batch_norm(
     input: TensorLike,
     weight: TensorLike | None,
@@ -114,6 +118,7 @@ def batch_norm(
     return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
+@explained
 def instance_norm(
     input: TensorLike,
     weight: TensorLike | None,
@@ -139,6 +144,7 @@ def instance_norm(
     )
 
 
+@explained
 def embedding(
     weight: TensorLike,
     indices: TensorLike,
@@ -164,6 +170,7 @@ def embedding(
     )
 
 
+@explained
 def constant_pad_nd(input: TensorLike, pad: Any, value: float = 0) -> Tensor:
     """`functional.pad` with a constant.
 

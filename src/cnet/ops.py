@@ -5,6 +5,7 @@ Boxes are rows (x1, y1, x2, y2), with x1 <= x2 and y1 <= y2.
 
 import numpy as np
 
+from ._explained import explained
 from .arrays import Array
 from .models.layers import Conv2dNormActivation, Permute, SqueezeExcitation, StochasticDepth
 from .operations import maximum, minimum
@@ -16,6 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@explained
 def box_area(boxes: TensorLike) -> Tensor:
     """The area of each box, of shape (n,).
 
@@ -39,6 +41,7 @@ def box_area(boxes: TensorLike) -> Tensor:
     return sides[:, 0] * sides[:, 1]
 
 
+@explained
 def box_iou(boxes1: TensorLike, boxes2: TensorLike) -> Tensor:
     """The intersection over the union of each pair of boxes.
 
@@ -72,6 +75,7 @@ def box_iou(boxes1: TensorLike, boxes2: TensorLike) -> Tensor:
     return common / (box_area(first)[:, None] + box_area(second) - common)
 
 
+@explained
 def nms(boxes: TensorLike, scores: TensorLike, iou_threshold: float) -> Tensor:
     """The boxes that remain when each box suppresses those of lower scores that it overlaps.
 
@@ -103,6 +107,7 @@ def nms(boxes: TensorLike, scores: TensorLike, iou_threshold: float) -> Tensor:
     return _suppressed("nms", boxes, scores, None, iou_threshold)
 
 
+@explained
 def batched_nms(
     boxes: TensorLike, scores: TensorLike, idxs: TensorLike, iou_threshold: float
 ) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import autograd, engine, numpy_protocol, printing
 from ._methods import Methods
-from .construction import constructed, to_array
+from .construction import constructed, note_volatile, numbers, to_array
 from .devices import CPU, Place, device, require_cpu
 from .dtypes import DType
 from .engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, Hooks, Variable, wrap
@@ -64,7 +64,7 @@ class Tensor(Variable, Methods):
     requires_grad : bool, default False
         Whether `backward` computes the gradient of this tensor; for float dtypes only.
     device : device or str, optional
-        Must be the CPU.
+        Must be the CPU. `volatile`, an older option of PyTorch, has no effect.
 
     Raises
     ------
@@ -100,9 +100,12 @@ class Tensor(Variable, Methods):
     layout = strided
     is_cuda = is_sparse = is_mps = is_meta = is_quantized = is_mkldnn = is_xpu = False
 
-    def __init__(self, *data: Any, requires_grad: bool = False, device: Place = None) -> None:
+    def __init__(
+        self, *data: Any, requires_grad: bool = False, device: Place = None, volatile: Any = None
+    ) -> None:
         if device is not None:
             require_cpu("Tensor", device)
+        note_volatile(volatile)
         if len(data) == 2 and type(data[1]) is bool:
             *data, requires_grad = data  # type: ignore[assignment]
         self._init(constructed(data))
@@ -489,8 +492,8 @@ def as_tensor(data: Any, dtype: DType = None, device: Place = None) -> Tensor:
 
 
 def array_of(x: Any) -> Any:
-    """The array of a tensor; anything else is converted by `numpy.asarray`. Not recorded."""
-    return x._array if isinstance(x, Variable) else np.asarray(x)
+    """The array of a tensor; other numbers are converted by `numpy.asarray`. Not recorded."""
+    return x._array if isinstance(x, Variable) else numbers(x)
 
 
 def make_writable(tensor: Tensor) -> None:

@@ -132,7 +132,7 @@ def test_empty_inputs_and_single_numbers():
         (lambda: F.instance_norm(X, np.ones(3), np.ones(3)), ValueError, "running_mean must have"),
         (lambda: F.local_response_norm(X[0, 0], 2), ValueError, "at least 3 dimensions"),
         (lambda: F.local_response_norm(X, 0), ValueError, r"size must be at least 1 \(got 0\)"),
-        (lambda: F.local_response_norm(X, 2.0), TypeError, "float"),
+        (lambda: F.local_response_norm(X, 2.0), TypeError, "size must be an int"),
     ],
 )  # fmt: skip
 def test_errors(call, error, message):

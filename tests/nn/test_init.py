@@ -240,7 +240,7 @@ def test_errors(error, message, act):
 
 
 def test_unknown_nonlinearity():
-    with pytest.raises(ValueError, match=r"calculate_gain: nonlinearity must be .*got 'gelu'"):
+    with pytest.raises(ValueError, match=r"kaiming_uniform_: nonlinearity must be .*got 'gelu'"):
         init.kaiming_uniform_(np.empty((2, 2)), nonlinearity="gelu")
 
 

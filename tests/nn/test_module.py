@@ -178,8 +178,8 @@ def test_dir_shows_attributes_that_can_be_written_after_a_dot():
          lambda b: setattr(b, "half", nn.ReLU())),
         (RuntimeError, "to: device must be the CPU (got 'cuda:0')", lambda b: b.to("cuda:0")),
         (RuntimeError, "to: device must be the CPU (got 'meta')", lambda b: b.to(device="meta")),
-        (RuntimeError, "cuda: cnet computes on the CPU; there is no CUDA device",
-         lambda b: b.cuda()),
+        (RuntimeError, "cuda: device 'cuda' is not available: all tensors are on the CPU; choose "
+         "the device by torch.cuda.is_available()", lambda b: b.cuda()),
         (TypeError, "half: dtype must be float32 or float64 (got float16)", lambda b: b.half()),
         (AttributeError, "get_submodule: Block has no submodule 'lin.x' (there is no module 'x')",
          lambda b: b.get_submodule("lin.x")),

@@ -145,7 +145,7 @@ def test_names_of_numpy_and_of_pytorch():
             r"broadcast_to: shapes \(2, 3\) and",
         ),
         (lambda x: cnet.broadcast_tensors(x, x.T), "broadcast_tensors: shapes .* do not broadcast"),
-        (lambda x: cnet.split(x, [1, 2]), "split_with_sizes: the sizes"),
+        (lambda x: cnet.split(x, [1, 2]), "split: the sizes"),
         (lambda x: cnet.chunk(x, 0), "chunk: chunks must be positive"),
         (lambda x: cnet.narrow(x, 0, 1, 2), "narrow: length must be between 0 and 1"),
         (lambda x: cnet.hsplit(x, 2), "hsplit: the number of parts"),

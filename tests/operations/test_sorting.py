@@ -119,5 +119,5 @@ def test_all_dtypes_are_sorted_exactly(dtype):
 
 
 def test_complex_numbers_have_no_order():
-    with pytest.raises(TypeError, match="complex128 have no order"):
+    with pytest.raises(TypeError, match=r"real numbers .* complex128"):
         cnet.sort(X + 1j)

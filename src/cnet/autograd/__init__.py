@@ -2,7 +2,7 @@
 
 import sys
 from importlib import import_module
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from ..calls import Call, Operation, ViewOperation, is_listing_calls, listing_calls
 from ..engine import Array, Context, Edge, Hooks, Variable, wrap
@@ -77,6 +77,14 @@ class Function(Generic[Output]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._operation = type(cls.__name__, (_OnTensors,), {"rule": cls})
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not supported, as in PyTorch: methods that are not static were removed from it."""
+        name = type(self).__name__
+        raise RuntimeError(
+            f"{name}: legacy functions with methods that are not static are not supported; make "
+            f"forward and backward static methods with ctx as first parameter, and use {name}.apply"
+        )
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Output:

@@ -5,14 +5,26 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explained
 from ..tensor import Tensor
 from . import enable_grad, grad, refuse_create_graph
 
 __all__ = ["jacobian", "vjp"]
 
+
+def __getattr__(name: str) -> Any:
+    if name in ("hessian", "hvp", "vhp", "jvp"):
+        raise AttributeError(
+            f"module 'cnet.autograd.functional' has no attribute {name!r}: it needs derivatives of "
+            "gradients, which cnet does not compute; jacobian and vjp need none"
+        )
+    raise AttributeError(f"module 'cnet.autograd.functional' has no attribute {name!r}")
+
+
 STRATEGIES = ("reverse-mode", "forward-mode")
 
 
+@explained
 def vjp(
     func: Callable[..., Any],
     inputs: Any,
@@ -76,6 +88,7 @@ def vjp(
     return _like(results, [x.detach() for x in outputs]), _like(inputs, gradients)
 
 
+@explained
 def jacobian(
     func: Callable[..., Any],
     inputs: Any,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels import _memory
 from ..operations._elementwise import by_kernel
@@ -21,6 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@explained
 def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     r"""The Gaussian error linear unit, :math:`x \Phi(x)`.
 
@@ -63,6 +65,7 @@ def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Te
     return activated("gelu", input, kernel="gelu_tanh" if approximate == "tanh" else "gelu")
 
 
+@explained
 def silu(input: TensorLike, inplace: bool = False) -> Tensor:
     """The sigmoid linear unit, or swish: ``x * sigmoid(x)``.
 
@@ -98,6 +101,7 @@ def silu(input: TensorLike, inplace: bool = False) -> Tensor:
     return activated("silu", input, inplace)
 
 
+@explained
 def mish(input: TensorLike, inplace: bool = False) -> Tensor:
     """``x * tanh(softplus(x))``.
 
@@ -132,6 +136,7 @@ def mish(input: TensorLike, inplace: bool = False) -> Tensor:
     return activated("mish", input, inplace)
 
 
+@explained
 def hardswish(input: TensorLike, inplace: bool = False) -> Tensor:
     """A piecewise approximation of `silu`: ``x * relu6(x + 3) / 6``.
 
@@ -166,6 +171,7 @@ def hardswish(input: TensorLike, inplace: bool = False) -> Tensor:
     return activated("hardswish", input, inplace)
 
 
+@explained
 def hardsigmoid(input: TensorLike, inplace: bool = False) -> Tensor:
     """A piecewise approximation of `sigmoid`: ``relu6(x + 3) / 6``.
 
@@ -196,6 +202,7 @@ def hardsigmoid(input: TensorLike, inplace: bool = False) -> Tensor:
     return activated("hardsigmoid", input, inplace)
 
 
+@explained
 def softplus(input: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """A smooth approximation of `relu`: ``log(1 + exp(beta * x)) / beta``.
 
@@ -226,6 +233,7 @@ def softplus(input: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> T
     return activated("softplus", input, a=beta, b=threshold)
 
 
+@explained
 def logsigmoid(input: TensorLike) -> Tensor:
     """``log(1 / (1 + exp(-x)))``, without overflow.
 
@@ -252,6 +260,7 @@ def logsigmoid(input: TensorLike) -> Tensor:
     return activated("logsigmoid", input)
 
 
+@explained
 def softsign(input: TensorLike) -> Tensor:
     """``x / (1 + abs(x))``.
 
@@ -278,6 +287,7 @@ def softsign(input: TensorLike) -> Tensor:
     return activated("softsign", input, dtypes="numbers")
 
 
+@explained
 def tanhshrink(input: TensorLike) -> Tensor:
     """``x - tanh(x)``.
 
@@ -333,6 +343,7 @@ def hardshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
     return activated("hardshrink", input, a=lambd)
 
 
+@explained
 def softshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
     """0 from ``-lambd`` to ``lambd``, and ``x`` moved by `lambd` towards 0 elsewhere.
 
@@ -403,6 +414,7 @@ def _halves(x: Array, axis: int) -> Array:
     return x.reshape(outer, 2, inner).swapaxes(0, 1)
 
 
+@explained
 def glu(input: TensorLike, dim: int = -1) -> Tensor:
     """The gated linear unit: the first half of `input` times the sigmoid of the second half.
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import _check, geometry
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels import pooling
 from ..tensor import Tensor, TensorLike
@@ -142,6 +143,7 @@ def _size_of_all(counts: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, 
     return tuple([size // count for size, count in pairs])
 
 
+@explained
 def adaptive_avg_pool1d(input: TensorLike, output_size: Outputs) -> Tensor:
     """The mean of each of a given number of windows, which cover the input.
 
@@ -172,6 +174,7 @@ def adaptive_avg_pool1d(input: TensorLike, output_size: Outputs) -> Tensor:
     return _adaptive_avg(input, 1, output_size)
 
 
+@explained
 def adaptive_avg_pool2d(input: TensorLike, output_size: Outputs) -> Tensor:
     """The mean of each of a given number of windows, which cover the input.
 
@@ -202,6 +205,7 @@ def adaptive_avg_pool2d(input: TensorLike, output_size: Outputs) -> Tensor:
     return _adaptive_avg(input, 2, output_size)
 
 
+@explained
 def adaptive_avg_pool3d(input: TensorLike, output_size: Outputs) -> Tensor:
     """The mean of each of a given number of windows, which cover the input.
 
@@ -232,6 +236,7 @@ def adaptive_avg_pool3d(input: TensorLike, output_size: Outputs) -> Tensor:
     return _adaptive_avg(input, 3, output_size)
 
 
+@explained
 def adaptive_max_pool1d(
     input: TensorLike, output_size: Outputs, return_indices: bool = False
 ) -> Any:
@@ -269,6 +274,7 @@ def adaptive_max_pool1d(
     return _adaptive_max(input, 1, output_size, return_indices)
 
 
+@explained
 def adaptive_max_pool2d(
     input: TensorLike, output_size: Outputs, return_indices: bool = False
 ) -> Any:
@@ -306,6 +312,7 @@ def adaptive_max_pool2d(
     return _adaptive_max(input, 2, output_size, return_indices)
 
 
+@explained
 def adaptive_max_pool3d(
     input: TensorLike, output_size: Outputs, return_indices: bool = False
 ) -> Any:

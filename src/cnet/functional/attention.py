@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels._memory import empty
 from ..operations._promotion import require_float
@@ -18,6 +19,7 @@ from .softmax import softmax
 __all__ = ["scaled_dot_product_attention"]
 
 
+@explained
 def scaled_dot_product_attention(
     query: TensorLike,
     key: TensorLike,

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from .. import kernels
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels import conv_nd
 from ..tensor import Tensor, TensorLike
@@ -105,6 +106,7 @@ def _apply(
     return y.squeeze(0) if unbatched else y
 
 
+@explained
 def conv1d(
     input: TensorLike,
     weight: TensorLike,
@@ -157,6 +159,7 @@ def conv1d(
     )  # fmt: skip
 
 
+@explained
 def conv2d(
     input: TensorLike,
     weight: TensorLike,
@@ -234,6 +237,7 @@ def conv2d(
     )  # fmt: skip
 
 
+@explained
 def conv3d(
     input: TensorLike,
     weight: TensorLike,
@@ -291,6 +295,7 @@ def conv3d(
     )  # fmt: skip
 
 
+@explained
 def conv_transpose1d(
     input: TensorLike,
     weight: TensorLike,
@@ -347,6 +352,7 @@ def conv_transpose1d(
     )  # fmt: skip
 
 
+@explained
 def conv_transpose2d(
     input: TensorLike,
     weight: TensorLike,
@@ -407,6 +413,7 @@ def conv_transpose2d(
     )  # fmt: skip
 
 
+@explained
 def conv_transpose3d(
     input: TensorLike,
     weight: TensorLike,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..operations._dims import broadcast
 from ..operations._promotion import common_float, require_float
@@ -236,6 +237,7 @@ def normalize(
     return input / norm("normalize", input, p, dim).clamp(min=eps)
 
 
+@explained
 def cosine_similarity(x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float = 1e-8) -> Tensor:
     r"""The cosine of the angle of two vectors.
 
@@ -283,6 +285,7 @@ def cosine_similarity(x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float =
     return CosineSimilarity.apply(x1, x2, axis=axis, eps=eps)
 
 
+@explained
 def pairwise_distance(
     x1: TensorLike, x2: TensorLike, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
@@ -321,6 +324,7 @@ def pairwise_distance(
     return PairwiseDistance.apply(x1, x2, p=float(p), eps=eps, keepdim=keepdim)
 
 
+@explained
 def pdist(input: TensorLike, p: float = 2.0) -> Tensor:
     """The distances of all pairs of rows.
 

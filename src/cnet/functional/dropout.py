@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..operations._promotion import require_float
@@ -85,6 +86,7 @@ def _applied(
     return Dropout.apply(input, **options)
 
 
+@explained
 def dropout(
     input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -131,6 +133,7 @@ def dropout(
     return _applied("dropout", input, p, training, inplace)
 
 
+@explained
 def feature_dropout(
     input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -169,6 +172,7 @@ def feature_dropout(
     return _applied("feature_dropout", input, p, training, inplace, axes=2)
 
 
+@explained
 def dropout1d(
     input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -187,6 +191,7 @@ def dropout1d(
     return _applied("dropout1d", input, p, training, inplace, axes=input.ndim - 1)
 
 
+@explained
 def dropout2d(
     input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -206,11 +211,12 @@ def dropout2d(
         warnings.warn(
             f"dropout2d: input should have 4 dimensions; the first two are taken as (n, c); "
             f"{advice} instead (got shape {input.shape})",
-            stacklevel=2,
+            stacklevel=3,
         )
     return _applied("dropout2d", input, p, training, inplace, axes=2)
 
 
+@explained
 def dropout3d(
     input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -229,11 +235,12 @@ def dropout3d(
         warnings.warn(
             "dropout3d: input should have 4 or 5 dimensions; use dropout instead "
             f"(got shape {input.shape})",
-            stacklevel=2,
+            stacklevel=3,
         )
     return _applied("dropout3d", input, p, training, inplace, axes=2 if input.ndim == 5 else 1)
 
 
+@explained
 def alpha_dropout(
     input: TensorLike, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -278,6 +285,7 @@ def alpha_dropout(
     return _applied("alpha_dropout", input, p, training, inplace, number=_SATURATED)
 
 
+@explained
 def feature_alpha_dropout(
     input: TensorLike, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels.resample import uniform
 from ..operations._positions import scattered, slices_at
@@ -123,6 +124,7 @@ def _renorm(weight: Tensor, rows: Array, max_norm: float, norm_type: float) -> N
     weight.note_change("embedding_renorm_")
 
 
+@explained
 def embedding(
     input: TensorLike,
     weight: TensorLike,
@@ -263,6 +265,7 @@ def _segment_maxima(x: Array, segments: Array, count: int) -> tuple[Array, tuple
     return y, (filled, np.minimum.reduceat(candidates, starts))
 
 
+@explained
 def embedding_bag(
     input: TensorLike,
     weight: TensorLike,
@@ -380,6 +383,7 @@ def _lengths(rows: Array, offsets: TensorLike | None, include_last_offset: bool)
     return sizes
 
 
+@explained
 def one_hot(input: TensorLike, num_classes: int = -1) -> Tensor:
     """Vectors with a 1 at the place of each class, and 0 elsewhere.
 

@@ -5,6 +5,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from .. import geometry, kernels
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._batch import as_batch
@@ -36,6 +37,7 @@ class Fold(Operation[Tensor]):
         return kernels.im2col(grad, **ctx.window)
 
 
+@explained
 def unfold(
     input: TensorLike,
     kernel_size: Sizes,
@@ -87,6 +89,7 @@ def unfold(
     return y.squeeze(0) if unbatched else y
 
 
+@explained
 def fold(
     input: TensorLike,
     output_size: Sizes,

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import _check, geometry
+from .._explained import explained
 from ..arrays import INT32
 from ..autograd import Array
 from ..kernels.pooling import volume_bounds
@@ -92,6 +93,7 @@ def _fractional_max_pool(
     return max_results(results, unbatched, return_indices)
 
 
+@explained
 def fractional_max_pool2d(
     input: TensorLike,
     kernel_size: Sizes,
@@ -146,6 +148,7 @@ def fractional_max_pool2d(
     )
 
 
+@explained
 def fractional_max_pool3d(
     input: TensorLike,
     kernel_size: Sizes,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from .._explained import explained
 from ..arrays import FLOAT32
 from ..autograd import Array
 from ..geometry import integer
@@ -215,6 +216,7 @@ def _check_mode(mode: str, axes: int, align_corners: bool | None, antialias: boo
         )
 
 
+@explained
 def interpolate(
     input: TensorLike,
     size: int | Sequence[int] | None = None,
@@ -302,6 +304,7 @@ def interpolate(
     return Tensor(array)
 
 
+@explained
 def upsample(
     input: TensorLike,
     size: int | Sequence[int] | None = None,
@@ -322,6 +325,7 @@ def upsample(
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
+@explained
 def upsample_nearest(
     input: TensorLike,
     size: int | Sequence[int] | None = None,
@@ -340,6 +344,7 @@ def upsample_nearest(
     return interpolate(input, size, scale_factor, "nearest")
 
 
+@explained
 def upsample_bilinear(
     input: TensorLike,
     size: int | Sequence[int] | None = None,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .. import kernels
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..operations.products import as_matrix
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -41,6 +42,7 @@ class Linear(Operation[Tensor]):
         return dx, dweight, dbias
 
 
+@explained
 def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """The affine map ``x @ weight.T + bias``.
 
@@ -73,6 +75,7 @@ def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None
     return Linear.apply(input, weight, bias)
 
 
+@explained
 def bilinear(
     input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
 ) -> Tensor:

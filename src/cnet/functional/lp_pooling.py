@@ -5,6 +5,7 @@ from math import inf, isinf, prod
 from typing import TypeAlias
 
 from .. import geometry
+from .._explained import explained
 from ..tensor import Tensor, TensorLike, as_tensor
 from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 
@@ -36,6 +37,7 @@ def _lp_pool(
     return roots.masked_fill(is_zero, 0 if norm_type > 0 else inf)
 
 
+@explained
 def lp_pool1d(
     input: TensorLike,
     norm_type: float,
@@ -80,6 +82,7 @@ def lp_pool1d(
     return _lp_pool(input, 1, norm_type, kernel_size, stride, ceil_mode)
 
 
+@explained
 def lp_pool2d(
     input: TensorLike,
     norm_type: float,
@@ -124,6 +127,7 @@ def lp_pool2d(
     return _lp_pool(input, 2, norm_type, kernel_size, stride, ceil_mode)
 
 
+@explained
 def lp_pool3d(
     input: TensorLike,
     norm_type: float,

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..operations.joining import cat
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -20,6 +21,7 @@ __all__ = ["multi_head_attention_forward"]
 _NAME = "multi_head_attention_forward"
 
 
+@explained
 def multi_head_attention_forward(
     query: TensorLike,
     key: TensorLike,

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..arrays import Shape
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
@@ -89,6 +90,7 @@ class PadFromInside(Operation[Tensor]):
 MODES = "constant", "reflect", "replicate", "circular"
 
 
+@explained
 def pad(
     input: TensorLike, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .. import _check, geometry, kernels
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels import pooling
 from ..tensor import Tensor, TensorLike
@@ -150,6 +151,7 @@ def _given(stride: Sizes | None) -> Sizes | None:
     return None
 
 
+@explained
 def max_pool1d(
     input: TensorLike,
     kernel_size: Sizes,
@@ -204,6 +206,7 @@ def max_pool1d(
     return _max_pool(input, 1, return_indices, kernel_size, stride, padding, dilation, ceil_mode)
 
 
+@explained
 def max_pool2d(
     input: TensorLike,
     kernel_size: Sizes,
@@ -258,6 +261,7 @@ def max_pool2d(
     return _max_pool(input, 2, return_indices, kernel_size, stride, padding, dilation, ceil_mode)
 
 
+@explained
 def max_pool3d(
     input: TensorLike,
     kernel_size: Sizes,
@@ -310,6 +314,7 @@ def max_pool3d(
     return _max_pool(input, 3, return_indices, kernel_size, stride, padding, dilation, ceil_mode)
 
 
+@explained
 def avg_pool1d(
     input: TensorLike,
     kernel_size: Sizes,
@@ -354,6 +359,7 @@ def avg_pool1d(
     return _avg_pool(input, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
+@explained
 def avg_pool2d(
     input: TensorLike,
     kernel_size: Sizes,
@@ -405,6 +411,7 @@ def avg_pool2d(
     )
 
 
+@explained
 def avg_pool3d(
     input: TensorLike,
     kernel_size: Sizes,

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import random
+from .._explained import explain, explained
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..operations._common import unbroadcast
@@ -27,7 +28,7 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@operation(ReLU, methods=("relu",), in_place=("relu_",))
+@operation(ReLU, methods=("relu",), in_place=("relu_",), explains=False)
 def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     """The rectified linear unit, ``max(x, 0)``.
 
@@ -55,9 +56,13 @@ def relu(input: TensorLike, inplace: bool = False) -> Tensor:
     >>> cnet.functional.relu(cnet.tensor([-4.0, 9.0]))
     tensor([0., 9.])
     """
-    return activated("relu", input, inplace, dtypes="numbers")
+    try:
+        return activated("relu", input, inplace, dtypes="numbers")
+    except Exception as error:
+        explain(error, relu, (input, inplace), {})
 
 
+@explained
 def relu6(input: TensorLike, inplace: bool = False) -> Tensor:
     """``min(max(x, 0), 6)``.
 
@@ -92,6 +97,7 @@ def relu6(input: TensorLike, inplace: bool = False) -> Tensor:
     return activated("relu6", input, inplace, "hardtanh", 0, 6, dtypes="numbers")
 
 
+@explained
 def leaky_relu(input: TensorLike, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """The leaky rectified linear unit: ``x`` if positive, ``negative_slope * x`` otherwise.
 
@@ -228,6 +234,7 @@ class RReLU(Operation[Tensor]):
         return grad * slopes
 
 
+@explained
 def rrelu(
     input: TensorLike,
     lower: float = 1 / 8,
@@ -284,6 +291,7 @@ def rrelu(
     return result
 
 
+@explained
 def elu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """The exponential linear unit: ``x`` if positive, ``alpha * (exp(x) - 1)`` otherwise.
 
@@ -321,6 +329,7 @@ def elu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return activated("elu", input, inplace, a=alpha, b=1)
 
 
+@explained
 def selu(input: TensorLike, inplace: bool = False) -> Tensor:
     """The scaled exponential linear unit, ``scale * elu(x, alpha)``.
 
@@ -357,6 +366,7 @@ def selu(input: TensorLike, inplace: bool = False) -> Tensor:
     return activated("selu", input, inplace, "elu", SELU_SCALE * SELU_ALPHA, SELU_SCALE)
 
 
+@explained
 def celu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """The continuously differentiable exponential linear unit.
 
@@ -397,6 +407,7 @@ def celu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor
     return activated("celu", input, inplace, a=alpha)
 
 
+@explained
 def threshold(input: TensorLike, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``x`` above a threshold, and another value up to it.
 
@@ -431,6 +442,7 @@ def threshold(input: TensorLike, threshold: float, value: float, inplace: bool =
     return activated("threshold", input, inplace, a=threshold, b=value, dtypes="numbers")
 
 
+@explained
 def hardtanh(
     input: TensorLike, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
@@ -472,20 +484,15 @@ def hardtanh(
 def _in_place(function: Activation) -> Activation:
     """The function that writes its result into its input."""
 
-    def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        result: Tensor = function(input, *args, inplace=True, **kwargs)
-        return result
+    def call(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return function(input, *args, inplace=True, **kwargs)
 
     call.__name__ = call.__qualname__ = f"{function.__name__}_"
     call.__doc__ = f"Like `{function.__name__}`, but in place."
     return call  # type: ignore[return-value]
 
 
-relu_ = _in_place(relu)
-leaky_relu_ = _in_place(leaky_relu)
-rrelu_ = _in_place(rrelu)
-elu_ = _in_place(elu)
-selu_ = _in_place(selu)
-celu_ = _in_place(celu)
+relu_, leaky_relu_, rrelu_ = _in_place(relu), _in_place(leaky_relu), _in_place(rrelu)
+elu_, selu_, celu_ = _in_place(elu), _in_place(selu), _in_place(celu)
 threshold_ = _in_place(threshold)
 hardtanh_ = _in_place(hardtanh)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, kernels
+from .._explained import explained
 from ..arrays import Shape
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
@@ -32,6 +33,7 @@ class GridSample(Operation[Tensor]):
         return kernels.grid_sample_backward(grad, x, grid, needs=needs, **ctx.options)
 
 
+@explained
 def grid_sample(
     input: TensorLike,
     grid: TensorLike,
@@ -152,6 +154,7 @@ def _points(sizes: tuple[int, ...], align_corners: bool, dtype: np.dtype[Any]) -
     return points.reshape(len(sizes) + 1, -1)
 
 
+@explained
 def affine_grid(
     theta: TensorLike, size: Sequence[int], align_corners: bool | None = None
 ) -> Tensor:

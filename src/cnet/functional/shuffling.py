@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..arrays import Shape
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
@@ -58,6 +59,7 @@ def permuted(x: Array, shape: Shape, axes: tuple[int, ...]) -> Array:
     return y if y.dtype is x.dtype else y.view(x.dtype)
 
 
+@explained
 def pixel_shuffle(input: TensorLike, upscale_factor: int) -> Tensor:
     """Arrange the elements of r² channels as r × r pixels of one channel.
 
@@ -100,6 +102,7 @@ def pixel_shuffle(input: TensorLike, upscale_factor: int) -> Tensor:
     return Rearrange.apply(x, split=split, order=(0, 3, 1, 4, 2), result=result)
 
 
+@explained
 def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
     """Arrange r × r pixels of one channel as r² channels: the inverse of `pixel_shuffle`.
 
@@ -136,6 +139,7 @@ def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
     return Rearrange.apply(x, split=split, order=(0, 2, 4, 1, 3), result=result)
 
 
+@explained
 def channel_shuffle(input: TensorLike, groups: int) -> Tensor:
     """Interleave groups of channels: the first channels of all groups, then the second ones.
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import kernels, random
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..operations._common import also_dim
 from ..operations._promotion import require_float
@@ -189,6 +190,7 @@ def softmin(
     return Softmax.apply(neg(input), axis=axis)
 
 
+@explained
 def gumbel_softmax(
     logits: TensorLike, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:

@@ -5,6 +5,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from .. import geometry
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels.strided import filled
 from ..operations._positions import elements_at, scattered
@@ -90,6 +91,7 @@ def _sizes(
     return wanted
 
 
+@explained
 def max_unpool1d(
     input: TensorLike,
     indices: TensorLike,
@@ -133,6 +135,7 @@ def max_unpool1d(
     return _max_unpool(input, indices, 1, kernel_size, stride, padding, output_size)
 
 
+@explained
 def max_unpool2d(
     input: TensorLike,
     indices: TensorLike,
@@ -177,6 +180,7 @@ def max_unpool2d(
     return _max_unpool(input, indices, 2, kernel_size, stride, padding, output_size)
 
 
+@explained
 def max_unpool3d(
     input: TensorLike,
     indices: TensorLike,

@@ -6,6 +6,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from .._explained import explained
 from .._tables import html_table, text_table
 from ..nn import Module
 from .layers import hooked, layers, tensors
@@ -100,6 +101,7 @@ class _Clock:
         self._reached(None)
 
 
+@explained
 def profile(model: Module, *inputs: Any, backward: bool = True, repeats: int = 10) -> Profile:
     """Measure the forward and the backward pass of each layer.
 

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from .. import nn
+from .._explained import explained
 from .._tables import html_table, text_table
 from ..autograd import no_grad
 from ..nn import Module
@@ -115,6 +116,7 @@ MULTIPLY_ADDS: list[tuple[tuple[type[Module], ...], Callable[[Any, Tensor, Tenso
 """The multiplications of a sample in layers of these classes."""
 
 
+@explained
 def summary(
     model: Module,
     input_size: Sequence[int] | Sequence[Sequence[int]],

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..operations._dims import dim_of, integer
 from ..operations.joining import stack
@@ -185,6 +186,7 @@ def householder_product(A: TensorLike, tau: TensorLike, *, out: Tensor | None = 
     return q  # type: ignore[no-any-return]
 
 
+@explained
 def vander(x: TensorLike, N: int | None = None) -> Tensor:
     """Matrices of the powers ``x ** 0``, ``x ** 1``, and so on, which are the columns.
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
@@ -98,6 +99,7 @@ class LeastSquares(NamedTuple):
     singular_values: Tensor
 
 
+@explained
 def lstsq(
     A: TensorLike, B: TensorLike, rcond: float | None = None, *, driver: str | None = None
 ) -> LeastSquares:

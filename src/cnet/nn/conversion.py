@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..devices import require_cpu
 from ..dtypes import DType
 from ..tensor import Tensor, array_of
 from ._arguments import cpu_device, float_dtype
@@ -107,7 +108,8 @@ class Convertible(Tree):
 
     def cuda(self, device: Any = None) -> Self:
         """Not supported: raises RuntimeError, because layers compute on the CPU."""
-        raise RuntimeError("cuda: cnet computes on the CPU; there is no CUDA device")
+        require_cpu("cuda", "cuda" if device is None else device)
+        return self
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Give all parameters and buffers new memory, whose values are undefined.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from textwrap import indent
 from typing import Any, Self
 
+from .._explained import Explained
 from ..propagation import zero_grad
 from .conversion import Convertible
 from .hooks import Hooked
@@ -20,7 +21,7 @@ _DICTIONARIES = (
 """The members and hooks of a module."""
 
 
-class Module(Hooked, Stateful, Convertible):
+class Module(Explained, Hooked, Stateful, Convertible):
     """Base class of all layers and models.
 
     A subclass calls ``super().__init__()``, assigns parameters and submodules to attributes, and

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
 
+from .._explained import explain
 from ..autograd import Array
 from ._sums import total
 
-__all__ = ["also_dim", "unbroadcast", "weak"]
+__all__ = ["also_dim", "also_numbers_first", "unbroadcast", "weak"]
 
+Public = TypeVar("Public", bound=Callable[..., Any])
 Result = TypeVar("Result")
 
 _NUMPY_OPTIONS = {"dtype", "out", "kind", "order", "stable"}
@@ -37,19 +41,47 @@ def also_dim(function: Callable[..., Result]) -> Callable[..., Result]:
 
     @wraps(function)
     def either_name(*args: Any, **kwargs: Any) -> Result:
-        if others.isdisjoint(kwargs):
+        if not others.isdisjoint(kwargs):
+            if "axis" in kwargs and "dim" in kwargs:
+                raise TypeError(f"{function.__name__}: axis and dim are the same argument")
+            kwargs = {
+                our_names.get(name, name): value
+                for name, value in kwargs.items()
+                if value is not None or name not in _NUMPY_OPTIONS
+            }
+        try:
             return function(*args, **kwargs)
-        renamed = {
-            our_names.get(name, name): value
-            for name, value in kwargs.items()
-            if value is not None or name not in _NUMPY_OPTIONS
-        }
-        if "axis" in kwargs and "dim" in kwargs:
-            raise TypeError(f"{function.__name__}: axis and dim are the same argument")
-        return function(*args, **renamed)
+        except Exception as error:
+            explain(error, function, args, kwargs)
 
     either_name.direct, either_name.others = function, others  # type: ignore[attr-defined]
     return either_name
+
+
+def also_numbers_first(*names: str) -> Callable[[Public], Public]:
+    """A decorator: numbers may precede the tensors that they multiply, as in older PyTorch code.
+
+    For example, ``x.add_(-0.1, grad)`` is ``x.add_(grad, alpha=-0.1)``. `names` are the parameters
+    of the numbers, in this order. The attribute `operator` of the result is the given function.
+    """
+
+    def decorate(function: Public) -> Public:
+        count = function.__code__.co_argcount
+
+        @wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if len(args) > count:
+                numbers = [arg for arg in args if isinstance(arg, Real)]
+                if len(args) - len(numbers) == count and len(numbers) <= len(names):
+                    args = tuple([arg for arg in args if not isinstance(arg, Real)])
+                    kwargs.update(zip(names, numbers, strict=False))
+            return function(*args, **kwargs)
+
+        call.operator = function  # type: ignore[attr-defined]
+        call.__signature__ = signature(function)  # type: ignore[attr-defined]
+        return call  # type: ignore[return-value]
+
+    return decorate
 
 
 def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .._explained import explain
 from ..tensor import Axis
 
 Result = TypeVar("Result")
@@ -102,7 +103,10 @@ def variadic(name: str) -> Callable[[Callable[..., Result]], Callable[..., Resul
                 if type(value) is not int:
                     given = integers(function.__name__, name, given)
                     break
-            return function(input, *given, **options)
+            try:
+                return function(input, *given, **options)
+            except Exception as error:
+                explain(error, function, (input, *given), options)
 
         return call
 

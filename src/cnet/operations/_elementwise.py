@@ -137,7 +137,7 @@ class Elementwise(Operation[Tensor]):
             x = x.astype(np.float32)
         y = _elementwise(cls.number, x, a, b)
         if y is None:
-            y = kernels.elementwise(x, cls.title, a, b)
+            y = kernels.elementwise(np.asarray(x), cls.title, a, b)
         ctx.saved = (x if cls.saves_input else y,)
         ctx.parameters = a, b
         return _as_float16(y) if dtype is _FLOAT16 else y

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .._explained import explain
 from ..autograd import Array
 from ..grad_mode import current
 from ..tensor import Tensor
@@ -44,13 +45,16 @@ def accepts_out(call: Public) -> Public:
 
     @wraps(call)
     def function(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        if out is None:
-            if not kwargs:
-                return direct(*args)
-            return (direct if others.isdisjoint(kwargs) else call)(*args, **kwargs)
-        if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
-            _check_separate(call.__name__, (args, kwargs), out)
-        result = call(*args, **kwargs)
+        try:
+            if out is None:
+                if not kwargs:
+                    return direct(*args)
+                return (direct if others.isdisjoint(kwargs) else call)(*args, **kwargs)
+            if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
+                _check_separate(call.__name__, (args, kwargs), out)
+            result = call(*args, **kwargs)
+        except Exception as error:
+            explain(error, call, args, kwargs)
         if isinstance(out, Tensor) and call.__name__ in _OF_THE_SAME_DTYPE:
             _check_dtype(call.__name__, result, out)
         return written(call.__name__, result, out)

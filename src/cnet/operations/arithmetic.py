@@ -20,7 +20,7 @@ from ..kernels import plain
 from ..kernels.elementwise import as_floats
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._blocks import blockwise
-from ._common import unbroadcast, weak
+from ._common import also_numbers_first, unbroadcast, weak
 from ._elementwise import check_broadcast, define
 from ._promotion import common_number, promoted
 from ._sums import any_of
@@ -137,6 +137,7 @@ class Add(Arithmetic):
     Add, methods=("add", "__add__"), reflected="__radd__", in_place=("__iadd__",),
     numpy=(np.add,),
 )  # fmt: skip
+@also_numbers_first("alpha")
 def add(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """The sum ``input + alpha * other``.
 
@@ -206,6 +207,7 @@ class Sub(Arithmetic):
     Sub, methods=("sub", "subtract", "__sub__"), reflected="__rsub__", in_place=("__isub__",),
     numpy=(np.subtract,),
 )  # fmt: skip
+@also_numbers_first("alpha")
 def sub(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """The difference ``input - alpha * other``.
 
@@ -469,6 +471,7 @@ def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tens
 
 
 @operation(methods=("add_",))
+@also_numbers_first("alpha")
 def add_(x: Tensor, other: Operand, *, alpha: Number = 1) -> Tensor:
     """``x += alpha * other``, in place."""
     other = weak(other) if alpha == 1 else _scaled("add_", x, other, alpha)
@@ -477,6 +480,7 @@ def add_(x: Tensor, other: Operand, *, alpha: Number = 1) -> Tensor:
 
 
 @operation(methods=("sub_", "subtract_"))
+@also_numbers_first("alpha")
 def sub_(x: Tensor, other: Operand, *, alpha: Number = 1) -> Tensor:
     """``x -= alpha * other``, in place."""
     other = weak(other) if alpha == 1 else _scaled("sub_", x, other, alpha)

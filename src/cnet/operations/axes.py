@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array, Context, ViewOperation
 from ..tensor import Tensor, TensorLike
 from ._dims import dim_of, dims_of, variadic
@@ -100,6 +101,7 @@ def transpose(input: TensorLike, dim0: int, dim1: int) -> Tensor:
     return Permute.apply(input, axes=tuple(axes))
 
 
+@explained
 def swapaxes(input: TensorLike, axis0: int, axis1: int) -> Tensor:
     """Exchange two dimensions; the same as `transpose`.
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Number, Operand, Tensor, TensorLike
-from ._common import weak
+from ._common import also_numbers_first, weak
 from ._elementwise import by_kernel, define, direct
 from ._promotion import common_number, only_floats
 from .reductions import times_quotient
@@ -37,6 +37,7 @@ AddCMul = define(
 
 
 @operation(AddCMul, methods=("addcmul",))
+@also_numbers_first("value")
 def addcmul(
     input: TensorLike,
     tensor1: TensorLike,
@@ -79,6 +80,7 @@ def addcmul(
 
 
 @operation(methods=("addcmul_",))
+@also_numbers_first("value")
 def addcmul_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Number = 1) -> Tensor:
     """Like `addcmul`, but in place."""
     result: Tensor = apply_in_place(AddCMul, x, tensor1, tensor2, value=value)
@@ -96,6 +98,7 @@ AddCDiv = define(
 
 
 @operation(AddCDiv, methods=("addcdiv",))
+@also_numbers_first("value")
 def addcdiv(
     input: TensorLike,
     tensor1: TensorLike,
@@ -138,6 +141,7 @@ def addcdiv(
 
 
 @operation(methods=("addcdiv_",))
+@also_numbers_first("value")
 def addcdiv_(x: Tensor, tensor1: TensorLike, tensor2: TensorLike, *, value: Number = 1) -> Tensor:
     """Like `addcdiv`, but in place."""
     result: Tensor = apply_in_place(AddCDiv, x, tensor1, tensor2, value=value)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explained
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._dims import dims_of, integer
 from .arithmetic import mul
@@ -76,6 +77,7 @@ def _arranged(x: Tensor, labels: Labels, order: Labels, sizes: dict[str, int]) -
     return x if shape == own else x.expand(shape)
 
 
+@explained
 def einsum(equation: Any, *operands: Any) -> Tensor:
     """Sums of products over the dimensions that an equation labels, as `numpy.einsum`.
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import dtypes
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..construction import to_array
 from ..devices import Place, device, require_cpu
@@ -219,6 +220,7 @@ def is_floating_point(input: TensorLike) -> bool:
     return input.dtype.kind == "f"
 
 
+@explained
 def from_numpy(ndarray: Array) -> Tensor:
     """A tensor that shares the memory of an array.
 
@@ -248,6 +250,7 @@ def from_numpy(ndarray: Array) -> Tensor:
     return Tensor(ndarray)
 
 
+@explained
 def from_dlpack(ext_tensor: Any) -> Tensor:
     """A tensor that shares the memory of a tensor of another library.
 
@@ -268,6 +271,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return Tensor(np.from_dlpack(ext_tensor))
 
 
+@explained
 def asarray(
     obj: Any, *, dtype: DType = None, device: Place = None,
     copy: bool | None = None, requires_grad: bool = False,

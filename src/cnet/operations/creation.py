@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array
 from ..construction import constructed
 from ..devices import Place, require_cpu
@@ -33,6 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@explained
 def zeros(*size: Size, **options: Unpack[OutOptions]) -> Tensor:
     """A tensor of zeros.
 
@@ -74,6 +76,7 @@ def zeros(*size: Size, **options: Unpack[OutOptions]) -> Tensor:
     return _of_size("zeros", np.zeros, size, options)
 
 
+@explained
 def ones(*size: Size, **options: Unpack[OutOptions]) -> Tensor:
     """A tensor of ones; arguments and errors are those of `zeros`.
 
@@ -86,6 +89,7 @@ def ones(*size: Size, **options: Unpack[OutOptions]) -> Tensor:
     return _of_size("ones", _ones, size, options)
 
 
+@explained
 def empty(*size: Size, **options: Unpack[OutOptions]) -> Tensor:
     """A tensor with arbitrary elements; arguments and errors are those of `zeros`.
 
@@ -108,6 +112,7 @@ def _of_size(function: str, make: Any, size: Any, options: Any) -> Tensor:
     return created(function, make(shape, dtype), options)
 
 
+@explained
 def empty_strided(size: Size, stride: Size, **options: Unpack[Options]) -> Tensor:
     """A tensor with arbitrary elements and given strides, counted in elements.
 
@@ -130,6 +135,7 @@ def empty_strided(size: Size, stride: Size, **options: Unpack[Options]) -> Tenso
     return created("empty_strided", array, options)
 
 
+@explained
 def full(size: Size, fill_value: Any, **options: Unpack[OutOptions]) -> Tensor:
     """A tensor in which all elements are equal.
 
@@ -159,6 +165,7 @@ def full(size: Size, fill_value: Any, **options: Unpack[OutOptions]) -> Tensor:
     return created("full", filled(shape, dtype, value), options)
 
 
+@explained
 def scalar_tensor(s: Number, **options: Unpack[Options]) -> Tensor:
     """A tensor without dimensions, in the default dtype.
 
@@ -172,6 +179,7 @@ def scalar_tensor(s: Number, **options: Unpack[Options]) -> Tensor:
     return created("scalar_tensor", np.array(number_of("scalar_tensor", "s", s), dtype), options)
 
 
+@explained
 def zeros_like(input: TensorLike, **options: Unpack[LikeOptions]) -> Tensor:
     """A tensor of zeros in the shape of another.
 
@@ -196,6 +204,7 @@ def zeros_like(input: TensorLike, **options: Unpack[LikeOptions]) -> Tensor:
     return like("zeros_like", input, options, np.zeros)
 
 
+@explained
 def ones_like(input: TensorLike, **options: Unpack[LikeOptions]) -> Tensor:
     """A tensor of ones in the shape of another; arguments and errors are those of `zeros_like`.
 
@@ -208,6 +217,7 @@ def ones_like(input: TensorLike, **options: Unpack[LikeOptions]) -> Tensor:
     return like("ones_like", input, options, _ones)
 
 
+@explained
 def empty_like(input: TensorLike, **options: Unpack[LikeOptions]) -> Tensor:
     """A tensor with arbitrary elements; arguments and errors are those of `zeros_like`.
 
@@ -220,6 +230,7 @@ def empty_like(input: TensorLike, **options: Unpack[LikeOptions]) -> Tensor:
     return like("empty_like", input, options, np.empty)
 
 
+@explained
 def full_like(input: TensorLike, fill_value: Any, **options: Unpack[LikeOptions]) -> Tensor:
     """A tensor of equal elements; the other arguments and errors are those of `zeros_like`.
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..dtypes import DType
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
@@ -306,6 +307,7 @@ def diff(
     return x  # type: ignore[no-any-return]
 
 
+@explained
 def trapezoid(
     y: TensorLike, x: TensorLike | None = None, *, dx: float | None = None, dim: int = -1
 ) -> Tensor:
@@ -341,6 +343,7 @@ def trapezoid(
     return sum(_areas("trapezoid", y, x, dx, dim), dim)
 
 
+@explained
 def cumulative_trapezoid(
     y: TensorLike, x: TensorLike | None = None, *, dx: float | None = None, dim: int = -1
 ) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, as_tensor
@@ -86,6 +87,7 @@ def _stacked(x: Array) -> Array:
     return x.reshape(-1, *x.shape[-2:])
 
 
+@explained
 def cdist(
     x1: TensorLike, x2: TensorLike, p: float = 2.0,
     compute_mode: str = "use_mm_for_euclid_dist_if_necessary",

@@ -110,7 +110,14 @@ class Index(ViewOperation[Tensor]):
 
     @staticmethod
     def compute(x: Array, *, index: Any) -> Any:
-        part = x[index]
+        try:
+            part = x[index]
+        except IndexError:
+            if x.ndim == 0:
+                raise IndexError(
+                    f"a tensor without dimensions cannot be indexed; use item() (got {index!r})"
+                ) from None
+            raise
         if isinstance(part, np.ndarray):
             return part
         return x[(*index, ...) if isinstance(index, tuple) else (index, ...)]

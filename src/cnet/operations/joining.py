@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..kernels import _memory
@@ -263,6 +264,7 @@ def _atleast(function: str, ndim: int, tensors: Any) -> Any:
     return as_tensor(x).reshape(shape)
 
 
+@explained
 def atleast_1d(*tensors: TensorLike) -> Any:
     """Give tensors without dimensions one of size 1.
 
@@ -275,6 +277,7 @@ def atleast_1d(*tensors: TensorLike) -> Any:
     return _atleast("atleast_1d", 1, tensors)
 
 
+@explained
 def atleast_2d(*tensors: TensorLike) -> Any:
     """Give tensors with less than 2 dimensions leading dimensions of size 1.
 
@@ -287,6 +290,7 @@ def atleast_2d(*tensors: TensorLike) -> Any:
     return _atleast("atleast_2d", 2, tensors)
 
 
+@explained
 def atleast_3d(*tensors: TensorLike) -> Any:
     """Give tensors with less than 3 dimensions dimensions of size 1, as `numpy.atleast_3d`.
 
@@ -370,6 +374,7 @@ def column_stack(tensors: Tensors, *, out: Tensor | None = None) -> Tensor:
     return _stacked("column_stack", 2, 1, columns)
 
 
+@explained
 def meshgrid(*tensors: TensorLike, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Grids of coordinates: each vector is repeated along the dimensions of the others.
 
@@ -420,6 +425,7 @@ def meshgrid(*tensors: TensorLike, indexing: str | None = None) -> tuple[Tensor,
     return tuple(grids)
 
 
+@explained
 def cartesian_prod(*tensors: TensorLike) -> Tensor:
     """All combinations of the elements of vectors, one a row.
 
@@ -438,6 +444,7 @@ def cartesian_prod(*tensors: TensorLike) -> Tensor:
     return stack([grid.reshape(-1) for grid in grids], 1)
 
 
+@explained
 def block_diag(*tensors: TensorLike) -> Tensor:
     """The matrix with the given matrices along its diagonal, and zeros elsewhere.
 

@@ -10,7 +10,7 @@ from .. import kernels
 from ..arrays import FLOAT32, FLOAT64, Shape
 from ..autograd import Array, Context, Operation
 from ..tensor import Number, Tensor, TensorLike, array_of, as_tensor
-from ._common import unbroadcast
+from ._common import also_numbers_first, unbroadcast
 from ._dims import broadcast, dim_of
 from ._promotion import promoted
 from .arithmetic import add, mul, sub
@@ -312,6 +312,7 @@ def _weighted_sum(
 
 
 @operation(methods=("addmm",), written=("addmm_",))
+@also_numbers_first("beta", "alpha")
 def addmm(
     input: TensorLike, mat1: TensorLike, mat2: TensorLike, *, beta: Number = 1, alpha: Number = 1,
     out: Tensor | None = None,
@@ -352,6 +353,7 @@ def addmm(
 
 
 @operation(methods=("addmv",), written=("addmv_",))
+@also_numbers_first("beta", "alpha")
 def addmv(
     input: TensorLike,
     mat: TensorLike,
@@ -374,6 +376,7 @@ def addmv(
 
 
 @operation(methods=("addr",), written=("addr_",))
+@also_numbers_first("beta", "alpha")
 def addr(
     input: TensorLike,
     vec1: TensorLike,
@@ -398,6 +401,7 @@ def addr(
 
 
 @operation(methods=("baddbmm",), written=("baddbmm_",))
+@also_numbers_first("beta", "alpha")
 def baddbmm(
     input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: Number = 1,
     alpha: Number = 1, out: Tensor | None = None,
@@ -415,6 +419,7 @@ def baddbmm(
 
 
 @operation(methods=("addbmm",), written=("addbmm_",))
+@also_numbers_first("beta", "alpha")
 def addbmm(
     input: TensorLike,
     batch1: TensorLike,

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array
 from ..dtypes import get_default_dtype
 from ..kernels._memory import empty
@@ -18,6 +19,7 @@ from ._options import OutOptions, chosen_dtype, created, dtype_of, number_of, si
 __all__ = ["arange", "eye", "linspace", "logspace", "range"]
 
 
+@explained
 def arange(
     start: Number | None = None,
     end: Number | None = None,
@@ -60,6 +62,7 @@ def arange(
     return created("arange", _steps("arange", numbers, dtype, inclusive=False), options)
 
 
+@explained
 def range(start: Number, end: Number, step: Number = 1, **options: Unpack[OutOptions]) -> Tensor:
     """Like `arange`, but with `end` included, in the default dtype; deprecated by PyTorch.
 
@@ -123,6 +126,7 @@ def _progression(start: float, step: float, count: int, dtype: np.dtype[Any]) ->
     return result
 
 
+@explained
 def linspace(start: Number, end: Number, steps: int, **options: Unpack[OutOptions]) -> Tensor:
     """Numbers at equal distances, from `start` to `end` inclusive.
 
@@ -155,6 +159,7 @@ def linspace(start: Number, end: Number, steps: int, **options: Unpack[OutOption
     return _spaced("linspace", start, end, steps, options)
 
 
+@explained
 def logspace(
     start: Number, end: Number, steps: int, base: float = 10.0, **options: Unpack[OutOptions]
 ) -> Tensor:
@@ -208,6 +213,7 @@ def _spaced(
     return created(function, array, options)
 
 
+@explained
 def eye(n: int, m: int | None = None, **options: Unpack[OutOptions]) -> Tensor:
     """A matrix with ones on the diagonal and zeros elsewhere.
 

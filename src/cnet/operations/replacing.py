@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explained
 from ..tensor import Number, Tensor, TensorLike, array_of, as_tensor
 from ._dims import dim_of, integer
 from ._writing import fill as _fill
@@ -149,6 +150,7 @@ def diagonal_scatter(
     return copy
 
 
+@explained
 def fill(input: TensorLike, value: Number | TensorLike) -> Tensor:
     """A tensor in the shape and dtype of `input` with this value everywhere.
 
@@ -223,6 +225,7 @@ def renorm(
     return x * factors
 
 
+@explained
 def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
     """The coordinates of positions in a flattened tensor of this shape.
 
@@ -242,6 +245,7 @@ def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
     return tuple([Tensor(np.asarray(part)) for part in np.unravel_index(flat % count, sizes)])
 
 
+@explained
 def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:
     """The matrix of the powers of a vector, in descending order unless `increasing` is true.
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import changes
+from .._explained import explained
 from ..autograd import Array, Context, ViewOperation
 from ..dtypes import as_dtype
-from ..tensor import Axis, Tensor, TensorLike
+from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim, unbroadcast
 from ._dims import broadcast, dim_of, dims_of, integers, variadic
 from .registry import numpy_function, operation
@@ -307,6 +308,7 @@ class BroadcastTo(ViewOperation[Tensor]):
 
 def expanded(function: str, x: TensorLike, shape: tuple[int, ...]) -> Tensor:
     """Repeat a tensor to a shape; −1 means the size of the corresponding dimension."""
+    x = x if isinstance(x, Tensor) else array_of(x)
     if -1 in shape:
         added = len(shape) - x.ndim
         shape = tuple([
@@ -365,6 +367,7 @@ def expand_as(self: TensorLike, other: TensorLike) -> Tensor:
     return expanded("expand_as", self, other.shape)
 
 
+@explained
 def broadcast_tensors(*tensors: TensorLike) -> tuple[Tensor, ...]:
     """Repeat tensors to their common shape, without a copy.
 
@@ -396,6 +399,7 @@ def broadcast_tensors(*tensors: TensorLike) -> tuple[Tensor, ...]:
     return tuple([expanded("broadcast_tensors", x, shape) for x in tensors])
 
 
+@explained
 def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:
     """The shape to which several shapes broadcast.
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._dims import integer
@@ -230,6 +231,7 @@ def corrcoef(input: TensorLike) -> Tensor:
     return scaled.clamp(-1, 1)  # type: ignore[no-any-return]
 
 
+@explained
 def combinations(input: TensorLike, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All combinations of `r` elements of a vector, in the order of `itertools`.
 

@@ -5,6 +5,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array, Context, Operation, ViewOperation
 from ..dtypes import int64
 from ..kernels._memory import empty
@@ -308,6 +309,7 @@ def triu(input: TensorLike, diagonal: int = 0, *, out: Tensor | None = None) -> 
     return _triangle_of("triu", input, diagonal)
 
 
+@explained
 def tril_indices(row: int, col: int, offset: int = 0, **options: Unpack[OutOptions]) -> Tensor:
     """The positions of the lower triangle of a matrix: rows and columns, in row-major order.
 
@@ -321,6 +323,7 @@ def tril_indices(row: int, col: int, offset: int = 0, **options: Unpack[OutOptio
     return _indices("tril_indices", np.tril_indices, row, col, offset, options)
 
 
+@explained
 def triu_indices(row: int, col: int, offset: int = 0, **options: Unpack[OutOptions]) -> Tensor:
     """The positions of the upper triangle of a matrix: rows and columns, in row-major order.
 

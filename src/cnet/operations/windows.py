@@ -5,6 +5,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from .._explained import explained
 from ..autograd import Array
 from ..dtypes import of_number
 from ..tensor import Tensor
@@ -32,6 +33,7 @@ def _window(
     return created(function, np.asarray(values(positions)).astype(dtype), options)
 
 
+@explained
 def bartlett_window(
     window_length: int, periodic: bool = True, **options: Unpack[Options]
 ) -> Tensor:
@@ -48,6 +50,7 @@ def bartlett_window(
     )
 
 
+@explained
 def hann_window(window_length: int, periodic: bool = True, **options: Unpack[Options]) -> Tensor:
     """The Hann window, ``0.5 - 0.5 cos(2 π t)``.
 
@@ -81,6 +84,7 @@ def hann_window(window_length: int, periodic: bool = True, **options: Unpack[Opt
     )  # fmt: skip
 
 
+@explained
 def hamming_window(
     window_length: int,
     periodic: bool = True,
@@ -102,6 +106,7 @@ def hamming_window(
     )  # fmt: skip
 
 
+@explained
 def blackman_window(
     window_length: int, periodic: bool = True, **options: Unpack[Options]
 ) -> Tensor:
@@ -119,6 +124,7 @@ def blackman_window(
     )  # fmt: skip
 
 
+@explained
 def kaiser_window(
     window_length: int, periodic: bool = True, beta: float = 12.0, **options: Unpack[Options]
 ) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .._explained import Explained
 from ..grad_mode import current
 from ..propagation import zero_grad
 from ..tensor import Tensor
@@ -50,7 +51,7 @@ def _run_hooks_around(step: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-class Optimizer:
+class Optimizer(Explained):
     """Base class of all optimizers.
 
     A subclass passes its default options to ``super().__init__`` and defines `step`, which updates

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import functional as F
+from .._explained import Explained
 from ..nn import Module
 from ..optim import Optimizer
 from ..random import get_rng_state, set_rng_state
@@ -39,7 +40,7 @@ class _Totals:
         self.loss += loss * samples
 
 
-class Trainer:
+class Trainer(Explained):
     """Trains a classifier; can stop after any step and continue later with the same bits.
 
     Parameters

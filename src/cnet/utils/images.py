@@ -9,12 +9,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from .._explained import explained
 from .._files import atomic_write
 from ..tensor import Tensor
 
 Array = npt.NDArray[Any]
 
 
+@explained
 def make_grid(
     tensor: Tensor | Sequence[Tensor],
     nrow: int = 8,
@@ -119,6 +121,7 @@ def _scaled(images: Array, value_range: tuple[float, float] | None, scale_each: 
     return np.asarray(scaled, values.dtype)
 
 
+@explained
 def save_image(
     tensor: Tensor | Sequence[Tensor],
     fp: str | os.PathLike[str] | BinaryIO,

@@ -70,7 +70,7 @@ def reduction_of(
         reduction = ("mean" if averages else "sum") if reduce is None or reduce else "none"
         warnings.warn(
             f"{function}: size_average and reduce are deprecated; use reduction={reduction!r}",
-            stacklevel=3,
+            stacklevel=4,
         )
     if reduction not in ("mean", "sum", "none") and reduction not in more:
         others = "".join([f"{name!r}, " for name in more])
@@ -93,7 +93,7 @@ def warn_of_broadcasting(function: str, input: Tensor, target: Tensor) -> None:
         warnings.warn(
             f"{function}: target.shape differs from input.shape, so they are broadcast, which "
             f"is probably a mistake (got {target.shape} and {input.shape})",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...autograd import Array, Context, Operation
 from ...operations._elementwise import by_kernel, computed, define
 from ...operations._promotion import cast, promoted, promoted_to_float, require_float, result_type
@@ -58,6 +59,7 @@ def _logarithms(x: Array) -> tuple[Any, Any]:
     return np.maximum(of_1, _LEAST_LOGARITHM), np.maximum(of_0, _LEAST_LOGARITHM)
 
 
+@explained
 def binary_cross_entropy(
     input: TensorLike,
     target: TensorLike,
@@ -168,6 +170,7 @@ def _softplus(x: Array) -> Array:
     return computed("softplus", x, 1.0, np.inf)
 
 
+@explained
 def binary_cross_entropy_with_logits(
     input: TensorLike,
     target: TensorLike,
@@ -230,6 +233,7 @@ def binary_cross_entropy_with_logits(
     return reduced(operation.apply(input, target, **options) * weight, reduction)
 
 
+@explained
 def soft_margin_loss(
     input: TensorLike,
     target: TensorLike,
@@ -270,6 +274,7 @@ def soft_margin_loss(
     return loss_of(_bce_with_logits, signed, np.ones_like(array_of(signed)), reduction=reduction)
 
 
+@explained
 def multilabel_soft_margin_loss(
     input: TensorLike,
     target: TensorLike,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..._explained import explained
 from ...arrays import FLOAT32, FLOAT64
 from ...autograd import Array, Context, Operation
 from ...kernels.loss import reduced_cross_entropy
@@ -84,6 +85,7 @@ class CrossEntropy(Operation[Tensor]):
         return kernels.cross_entropy_backward(grad, logits, target, lse, **ctx.options), None
 
 
+@explained
 def cross_entropy(
     input: TensorLike,
     target: TensorLike,
@@ -211,6 +213,7 @@ class NLL(Operation[Tensor]):
         return kernels.nll_loss_backward(grad, target, **ctx.options), None
 
 
+@explained
 def nll_loss(
     input: TensorLike,
     target: TensorLike,

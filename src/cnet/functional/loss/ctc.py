@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..._explained import explained
 from ...autograd import Array, Context, Operation
 from ...operations._promotion import require_float
 from ...operations.selection import where
@@ -35,6 +36,7 @@ class CTC(Operation[Tensor]):
         return dx, None, None, None
 
 
+@explained
 def ctc_loss(
     log_probs: TensorLike,
     targets: TensorLike,

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...autograd import Array, Operation
 from ...operations._elementwise import by_kernel, define
 from ...operations._promotion import common_number
@@ -66,6 +67,7 @@ _huber = define(
 )
 
 
+@explained
 def mse_loss(
     input: TensorLike,
     target: TensorLike,
@@ -127,6 +129,7 @@ def _of_numbers(
     )
 
 
+@explained
 def l1_loss(
     input: TensorLike,
     target: TensorLike,
@@ -170,6 +173,7 @@ def l1_loss(
     return _of_numbers(_distance, "l1_loss", input, target, weight, reduction)
 
 
+@explained
 def smooth_l1_loss(
     input: TensorLike,
     target: TensorLike,
@@ -228,6 +232,7 @@ def smooth_l1_loss(
     return loss_of(_huber, input, target, reduction=reduction, **options)
 
 
+@explained
 def huber_loss(
     input: TensorLike,
     target: TensorLike,

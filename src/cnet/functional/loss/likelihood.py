@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...autograd import Array, Context, Operation, no_grad
 from ...operations._common import unbroadcast
 from ...operations._elementwise import computed
@@ -49,6 +50,7 @@ class KLDivergence(Operation[Tensor]):
         return dx, dtarget
 
 
+@explained
 def kl_div(
     input: TensorLike,
     target: TensorLike,
@@ -98,7 +100,7 @@ def kl_div(
         warnings.warn(
             "kl_div: reduction='mean' divides by the number of elements; use 'batchmean' for the "
             "Kullback-Leibler divergence",
-            stacklevel=2,
+            stacklevel=3,
         )
     if reduction != "batchmean":
         return loss_of(KLDivergence, input, target, reduction=reduction, log_target=log_target)
@@ -106,6 +108,7 @@ def kl_div(
     return total / (input.shape[0] if input.ndim else 1)
 
 
+@explained
 def poisson_nll_loss(
     input: TensorLike,
     target: TensorLike,
@@ -163,6 +166,7 @@ def poisson_nll_loss(
     return reduced(losses, reduction)
 
 
+@explained
 def gaussian_nll_loss(
     input: TensorLike,
     target: TensorLike,

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...autograd import Array, Context, Operation
 from ...operations._promotion import require_float
 from ...operations.selection import where
@@ -18,6 +19,7 @@ __all__ = [
 ]
 
 
+@explained
 def hinge_embedding_loss(
     input: TensorLike,
     target: TensorLike,
@@ -65,6 +67,7 @@ def hinge_embedding_loss(
     return reduced(dissimilar + where(target == -1, 0.0, input), reduction)
 
 
+@explained
 def margin_ranking_loss(
     input1: TensorLike,
     input2: TensorLike,
@@ -141,6 +144,7 @@ class MultiMargin(Operation[Tensor]):
         return dx, None
 
 
+@explained
 def multi_margin_loss(
     input: TensorLike,
     target: TensorLike,
@@ -238,6 +242,7 @@ class MultiLabelMargin(Operation[Tensor]):
         return slope * grad[:, np.newaxis], None
 
 
+@explained
 def multilabel_margin_loss(
     input: TensorLike,
     target: TensorLike,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+from ..._explained import explained
 from ...operations.selection import minimum, where
 from ...tensor import Tensor, TensorLike, as_tensor
 from ..distance import pairwise_distance
@@ -16,6 +17,7 @@ _EPSILON = 1e-12
 """Added to squared norms, so that vectors of zeros have a similarity."""
 
 
+@explained
 def cosine_embedding_loss(
     input1: TensorLike,
     input2: TensorLike,
@@ -77,6 +79,7 @@ def cosine_embedding_loss(
     return reduced(similar + dissimilar, reduction)
 
 
+@explained
 def triplet_margin_loss(
     anchor: TensorLike,
     positive: TensorLike,
@@ -145,6 +148,7 @@ def triplet_margin_loss(
     return reduced(losses, reduction)
 
 
+@explained
 def triplet_margin_with_distance_loss(
     anchor: TensorLike,
     positive: TensorLike,

@@ -6,6 +6,7 @@ import numpy as np
 
 from ... import kernels
 from ..._check import are_channels, fits
+from ..._explained import explained
 from ...autograd import Array, Context, Operation
 from ...changes import changed
 from ...engine import Edge
@@ -45,6 +46,7 @@ class BatchNorm(Operation[Tensor]):
         )
 
 
+@explained
 def batch_norm(
     input: TensorLike,
     running_mean: TensorLike | None,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..._explained import explained
 from ...autograd import Array, Context, Operation
 from ...kernels.norm import group_norm_stats, group_norm_with_stats
 from ...operations._promotion import require_float
@@ -80,6 +81,7 @@ def _parameter(
     return value if len(shape) == 1 else value.reshape(-1)
 
 
+@explained
 def layer_norm(
     input: TensorLike,
     normalized_shape: Sequence[int],
@@ -132,6 +134,7 @@ def layer_norm(
     return y if y.shape == input.shape else y.reshape(input.shape)
 
 
+@explained
 def rms_norm(
     input: TensorLike,
     normalized_shape: Sequence[int],
@@ -199,6 +202,7 @@ def _rows(
     return input.reshape(prod(sizes[:leading]), prod(shape)), shape
 
 
+@explained
 def group_norm(
     input: TensorLike,
     num_groups: int,
@@ -263,6 +267,7 @@ def group_norm(
     return GroupNorm.apply(input, weight, bias, groups=num_groups, eps=eps)
 
 
+@explained
 def instance_norm(
     input: TensorLike,
     running_mean: TensorLike | None = None,

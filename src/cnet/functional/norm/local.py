@@ -3,6 +3,7 @@
 from operator import index
 from typing import Any
 
+from ..._explained import explained
 from ...autograd import Array, Context, Operation
 from ...operations._promotion import require_float
 from ...tensor import Tensor, TensorLike, as_tensor
@@ -40,6 +41,7 @@ def _neighbours(x: Array, before: int, after: int) -> Array:
     return y
 
 
+@explained
 def local_response_norm(
     input: TensorLike, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Tensor:

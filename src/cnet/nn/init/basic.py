@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..._explained import explained
 from ...random import default_generator
 from ...tensor import Tensor
 
@@ -15,6 +16,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Fillable = TypeVar("Fillable", Tensor, Array)
 
 
+@explained
 def uniform_(
     tensor: Fillable, a: float = 0.0, b: float = 1.0, generator: "np.random.Generator | None" = None
 ) -> Fillable:
@@ -56,6 +58,7 @@ def uniform_(
     return tensor
 
 
+@explained
 def normal_(
     tensor: Fillable,
     mean: float = 0.0,
@@ -95,6 +98,7 @@ def normal_(
     return tensor
 
 
+@explained
 def trunc_normal_(
     tensor: Fillable,
     mean: float = 0.0,
@@ -187,6 +191,7 @@ def _truncated(
     return draw
 
 
+@explained
 def constant_(tensor: Fillable, val: float) -> Fillable:
     """Set every element to `val`.
 
@@ -218,6 +223,7 @@ def constant_(tensor: Fillable, val: float) -> Fillable:
     return tensor
 
 
+@explained
 def ones_(tensor: Fillable) -> Fillable:
     """Set every element to 1.
 
@@ -247,6 +253,7 @@ def ones_(tensor: Fillable) -> Fillable:
     return tensor
 
 
+@explained
 def zeros_(tensor: Fillable) -> Fillable:
     """Set every element to 0.
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...random import default_generator
 from .basic import Fillable, normal_, writable
 
 
+@explained
 def eye_(tensor: Fillable) -> Fillable:
     """Set a matrix to the identity, which preserves the input of a linear layer.
 
@@ -42,6 +44,7 @@ def eye_(tensor: Fillable) -> Fillable:
     return tensor
 
 
+@explained
 def dirac_(tensor: Fillable, groups: int = 1) -> Fillable:
     """Set the weight of a convolution so that it preserves as many channels as possible.
 
@@ -89,6 +92,7 @@ def dirac_(tensor: Fillable, groups: int = 1) -> Fillable:
     return tensor
 
 
+@explained
 def orthogonal_(
     tensor: Fillable, gain: float = 1, generator: "np.random.Generator | None" = None
 ) -> Fillable:
@@ -145,6 +149,7 @@ def orthogonal_(
     return tensor
 
 
+@explained
 def sparse_(
     tensor: Fillable,
     sparsity: float,

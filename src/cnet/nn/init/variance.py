@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...tensor import Tensor
 from .._arguments import choice
 from .basic import Fillable, normal_, uniform_, writable
@@ -18,6 +19,7 @@ _GAINS = {
 }
 
 
+@explained
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor of the standard deviation that compensates for a nonlinearity.
 
@@ -53,6 +55,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return math.sqrt(2 / (1 + slope**2))
 
 
+@explained
 def xavier_uniform_(
     tensor: Fillable, gain: float = 1.0, generator: "np.random.Generator | None" = None
 ) -> Fillable:
@@ -96,6 +99,7 @@ def xavier_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@explained
 def xavier_normal_(
     tensor: Fillable, gain: float = 1.0, generator: "np.random.Generator | None" = None
 ) -> Fillable:
@@ -118,6 +122,7 @@ def xavier_normal_(
     return normal_(tensor, 0.0, _xavier_std("xavier_normal_", tensor, gain), generator)
 
 
+@explained
 def kaiming_uniform_(
     tensor: Fillable,
     a: float = 0,
@@ -169,6 +174,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@explained
 def kaiming_normal_(
     tensor: Fillable,
     a: float = 0,

@@ -7,12 +7,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..._explained import explained
 from ...replay import repeated
 from ...tensor import Tensor, array_of
 
 Tensors: TypeAlias = Tensor | Iterable[Tensor]
 
 
+@explained
 def get_total_norm(
     tensors: Tensors,
     norm_type: float = 2.0,
@@ -72,6 +74,7 @@ def _total_norm(tensors: list[Tensor], order: float, error_if_nonfinite: bool) -
     return total
 
 
+@explained
 def clip_grad_norm_(
     parameters: Tensors,
     max_norm: float,
@@ -120,6 +123,7 @@ def clip_grad_norm_(
     return total
 
 
+@explained
 def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Any, foreach: bool | None = None
 ) -> None:
@@ -135,6 +139,7 @@ def _scale(gradients: list[Tensor], max_norm: float, total_norm: Any) -> None:
         gradient.note_change("clip_grad_norm_")
 
 
+@explained
 def clip_grad_norm(
     parameters: Tensors,
     max_norm: float,
@@ -147,6 +152,7 @@ def clip_grad_norm(
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite)
 
 
+@explained
 def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:
     """Limit the elements of gradients in place to ``[-clip_value, clip_value]``.
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+from ..._explained import explained
 from ...operations import cat
 from ...tensor import Tensor
 
 
+@explained
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """Join all elements of parameters to one vector.
 
@@ -28,6 +30,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     return cat([parameter.reshape(-1) for parameter in parameters])
 
 
+@explained
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Replace the values of parameters by parts of a vector, whose memory they share.
 

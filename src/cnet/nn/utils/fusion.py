@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...tensor import array_of
 from ..module import Module
 from ..parameter import Parameter
 
 
+@explained
 def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
     """A convolution that computes what a convolution and a batch normalisation compute.
 
@@ -42,6 +44,7 @@ def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
     return _fused("fuse_conv_bn_eval", conv, bn, axis=1 if transpose else 0)
 
 
+@explained
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     """A linear layer that computes what a linear layer and a batch normalisation compute.
 
@@ -56,6 +59,7 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     return _fused("fuse_linear_bn_eval", linear, bn, axis=0)
 
 
+@explained
 def fuse_conv_bn_weights(
     conv_w: Any,
     conv_b: Any,
@@ -70,6 +74,7 @@ def fuse_conv_bn_weights(
     return _weights(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, 1 if transpose else 0)
 
 
+@explained
 def fuse_linear_bn_weights(
     linear_w: Any, linear_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float, bn_w: Any, bn_b: Any
 ) -> tuple[Parameter, Parameter]:

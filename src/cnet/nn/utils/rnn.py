@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import functional as F
+from ..._explained import explained
 from ...autograd import Array
 from ...operations import full, stack
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
@@ -97,11 +98,13 @@ class PackedSequence(_Packed):
         return self.data.is_pinned()
 
 
+@explained
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The inverse of a permutation of 0, 1, 2, and so on; None for None."""
     return None if permutation is None else Tensor(np.argsort(array_of(permutation)))
 
 
+@explained
 def pack_padded_sequence(
     input: TensorLike, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
@@ -170,6 +173,7 @@ def pack_padded_sequence(
     return PackedSequence(data, Tensor(present.sum(1)), None if order is None else Tensor(order))
 
 
+@explained
 def pad_packed_sequence(
     sequence: PackedSequence,
     batch_first: bool = False,
@@ -227,6 +231,7 @@ def pad_packed_sequence(
     return padded.transpose(0, 1) if batch_first else padded, lengths
 
 
+@explained
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Pack sequences of different lengths.
 
@@ -252,12 +257,14 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
+@explained
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """The sequences that `pack_sequence` packed."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
 
 
+@explained
 def pad_sequence(
     sequences: Sequence[Tensor],
     batch_first: bool = False,
@@ -310,6 +317,7 @@ def pad_sequence(
     return stack(padded, 0 if batch_first else 1)
 
 
+@explained
 def unpad_sequence(
     padded_sequences: Tensor, lengths: Any, batch_first: bool = False
 ) -> list[Tensor]:

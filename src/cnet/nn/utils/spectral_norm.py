@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from ..._explained import explained
 from ...tensor import Tensor
 from ..module import Module
 from ..parameter import Parameter
@@ -31,6 +32,7 @@ class SpectralNorm(NamedTuple):
         setattr(module, self.name, self.compute_weight(module, module.training))
 
 
+@explained
 def spectral_norm(
     module: Any,
     name: str = "weight",
@@ -93,6 +95,7 @@ def spectral_norm(
     return module
 
 
+@explained
 def remove_spectral_norm(module: Any, name: str = "weight") -> Any:
     """Make the present weight a parameter again; ValueError if it has no spectral normalisation."""
     number = hook_of(module, SpectralNorm, name)

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from ..._explained import explained
 from ...tensor import Tensor
 from ..module import Module
 from ..parameter import Parameter
@@ -25,6 +26,7 @@ class WeightNorm(NamedTuple):
         setattr(module, self.name, self.compute_weight(module))
 
 
+@explained
 def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     """Train the length and the direction of a weight instead of its elements.
 
@@ -69,6 +71,7 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     return module
 
 
+@explained
 def remove_weight_norm(module: Any, name: str = "weight") -> Any:
     """Make the present weight a parameter again; ValueError if it has no weight normalisation."""
     number = hook_of(module, WeightNorm, name)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+from ..._explained import Explained
 from ...replay import refuse
 from ...tensor import Tensor
 from ..optimizer import Optimizer
@@ -18,7 +19,7 @@ EPOCH_WARNING = (
 )
 
 
-class LRScheduler:
+class LRScheduler(Explained):
     """Base class of all schedules of the learning rate.
 
     A subclass defines `get_lr`, which computes the learning rate of each group from `last_epoch`,

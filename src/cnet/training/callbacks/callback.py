@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..._explained import Explained
 from ...nn import Module
 from ...tensor import TensorLike
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from ..trainer import Trainer
 
 
-class Callback:
+class Callback(Explained):
     """Base class of what happens besides the steps of a `Trainer`; all hooks do nothing.
 
     A callback with a state defines `state_dict` and `load_state_dict`. The state of the trainer

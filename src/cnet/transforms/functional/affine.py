@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ..images import Array, Image, height_width, is_pil, map_planes
 from ..interpolation import InterpolationMode, interpolation_mode, pillow_number, sample_planes
 from .fill import fill_values, pillow_fill
 
 
+@explained
 def rotate(
     img: Image,
     angle: float,
@@ -103,6 +105,7 @@ def inverse_affine_matrix(
     return np.column_stack([linear, offset])
 
 
+@explained
 def affine(
     img: Image,
     angle: float,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...tensor import Tensor
 from .. import pillow
 from ..images import Array, Image, channels, largest, map_planes, to_dtype
@@ -50,6 +51,7 @@ def _blend(planes: Array, other: Any, ratio: float) -> Array:
     return to_dtype(mixed, planes.dtype)
 
 
+@explained
 def adjust_brightness(img: Image, brightness_factor: float) -> Image:
     """Multiply all values: 0 gives a black image, 1 the same image.
 
@@ -69,6 +71,7 @@ def adjust_brightness(img: Image, brightness_factor: float) -> Image:
     )
 
 
+@explained
 def adjust_contrast(img: Image, contrast_factor: float) -> Image:
     """Move all values away from the mean grey: 0 gives a grey image, 1 the same image.
 
@@ -91,6 +94,7 @@ def adjust_contrast(img: Image, contrast_factor: float) -> Image:
     return map_planes("adjust_contrast", img, change, by_pillow)
 
 
+@explained
 def adjust_saturation(img: Image, saturation_factor: float) -> Image:
     """Move all colours away from grey: 0 gives a grey image, 1 the same image.
 
@@ -112,6 +116,7 @@ def adjust_saturation(img: Image, saturation_factor: float) -> Image:
     )
 
 
+@explained
 def adjust_hue(img: Image, hue_factor: float) -> Image:
     """Turn the hue of all colours: -0.5 and 0.5 give the complementary colours.
 
@@ -167,6 +172,7 @@ def _turn_hue(colors: Array, turn: float) -> Array:
     return np.asarray(value - chroma * distance)
 
 
+@explained
 def adjust_gamma(img: Image, gamma: float, gain: float = 1) -> Image:
     """Change each value v between 0 and 1 to ``gain * v**gamma``.
 
@@ -188,6 +194,7 @@ def adjust_gamma(img: Image, gamma: float, gain: float = 1) -> Image:
     return map_planes("adjust_gamma", img, change)
 
 
+@explained
 def rgb_to_grayscale(img: Image, num_output_channels: int = 1) -> Image:
     """An image of grey, with 1 channel or with 3 equal ones.
 
@@ -230,6 +237,7 @@ def _repeat_grey(img: Image) -> Image:
 to_grayscale = rgb_to_grayscale
 
 
+@explained
 def invert(img: Image) -> Image:
     """The negative: white becomes black.
 
@@ -247,6 +255,7 @@ def invert(img: Image) -> Image:
     return map_planes("invert", img, change, partial(pillow.operate, "invert"))
 
 
+@explained
 def posterize(img: Image, bits: int) -> Image:
     """Keep only the highest bits of each uint8 value.
 
@@ -267,6 +276,7 @@ def posterize(img: Image, bits: int) -> Image:
     return map_planes("posterize", img, change)
 
 
+@explained
 def solarize(img: Image, threshold: float) -> Image:
     """Invert all values that are at least `threshold`.
 
@@ -288,6 +298,7 @@ def solarize(img: Image, threshold: float) -> Image:
     )
 
 
+@explained
 def adjust_sharpness(img: Image, sharpness_factor: float) -> Image:
     """Blur an image (0), keep it (1), or sharpen it (2 and more).
 
@@ -316,6 +327,7 @@ def adjust_sharpness(img: Image, sharpness_factor: float) -> Image:
     return map_planes("adjust_sharpness", img, change, by_pillow)
 
 
+@explained
 def autocontrast(img: Image) -> Image:
     """Stretch the values of each channel to the whole range.
 
@@ -338,6 +350,7 @@ def autocontrast(img: Image) -> Image:
     return map_planes("autocontrast", img, change, partial(pillow.operate, "autocontrast"))
 
 
+@explained
 def equalize(img: Image) -> Image:
     """Change the uint8 values of each channel so that all are about equally frequent.
 
@@ -373,6 +386,7 @@ def _require_bytes(function: str, planes: Array) -> None:
         raise TypeError(f"{function}: img must be of dtype uint8 (got {planes.dtype})")
 
 
+@explained
 def gaussian_blur(
     img: Image, kernel_size: int | Sequence[int], sigma: float | Sequence[float] | None = None
 ) -> Image:
@@ -438,6 +452,7 @@ def _filter(values: Array, axis: int, n: int, sigma: float) -> Array:
     return np.asarray(windows @ weights)
 
 
+@explained
 def erase(img: Image, i: int, j: int, h: int, w: int, v: Any, inplace: bool = False) -> Image:
     """Replace a rectangle, of corner (i, j), height h and width w, by the value v.
 

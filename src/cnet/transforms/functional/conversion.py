@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from ...tensor import Tensor
 from ..images import Array, Image, channels, check_image, height_width, is_pil, largest
 
 
+@explained
 def to_tensor(pic: Image) -> Tensor:
     """Convert a PIL image or an array to a tensor (c, h, w).
 
@@ -45,6 +47,7 @@ def to_tensor(pic: Image) -> Tensor:
     return Tensor(result)
 
 
+@explained
 def pil_to_tensor(pic: Image) -> Tensor:
     """Convert a PIL image or an array to a tensor (c, h, w) of the same dtype and values.
 
@@ -69,6 +72,7 @@ def _pixels(function: str, pic: Image) -> Array:
     return array[np.newaxis] if array.ndim == 2 else array.transpose(2, 0, 1)
 
 
+@explained
 def convert_image_dtype(image: Tensor, dtype: Any = np.float32) -> Tensor:
     """Convert a tensor to another dtype and scale its values to the range of that dtype.
 
@@ -113,6 +117,7 @@ _PIL_MODES = {
 """The modes of PIL images by their number of channels."""
 
 
+@explained
 def to_pil_image(pic: Image, mode: str | None = None) -> Any:
     """Convert a tensor (c, h, w) or an array to a PIL image; this needs Pillow.
 
@@ -163,6 +168,7 @@ def to_pil_image(pic: Image, mode: str | None = None) -> Any:
     return pillow.frombytes(mode, image.size, image.tobytes())
 
 
+@explained
 def normalize(
     tensor: Tensor, mean: Sequence[float], std: Sequence[float], inplace: bool = False
 ) -> Tensor:
@@ -215,6 +221,7 @@ def normalize(
     return tensor
 
 
+@explained
 def get_dimensions(img: Image) -> list[int]:
     """Channels, height and width.
 
@@ -228,6 +235,7 @@ def get_dimensions(img: Image) -> list[int]:
     return [channels("get_dimensions", img), *height_width("get_dimensions", img)]
 
 
+@explained
 def get_image_size(img: Image) -> list[int]:
     """Width and height.
 
@@ -242,6 +250,7 @@ def get_image_size(img: Image) -> list[int]:
     return [width, height]
 
 
+@explained
 def get_image_num_channels(img: Image) -> int:
     """The number of channels.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explained
 from .. import pillow
 from ..images import Array, Image, height_width, is_pil, map_planes
 from ..interpolation import (
@@ -34,6 +35,7 @@ def pair(function: str, name: str, value: Any) -> tuple[int, int]:
     return values[0], values[-1]
 
 
+@explained
 def resize(
     img: Image,
     size: int | Sequence[int] | None,
@@ -106,6 +108,7 @@ def _resized(
     return (new_short, new_long) if before[0] <= before[1] else (new_long, new_short)
 
 
+@explained
 def crop(img: Image, top: int, left: int, height: int, width: int) -> Image:
     """The part of an image from a corner; zeros where it reaches beyond the image.
 
@@ -141,6 +144,7 @@ def _inside(start: int, count: int, size: int) -> tuple[slice, int, int]:
     return slice(first, last), before, count - (last - first) - before
 
 
+@explained
 def center_crop(img: Image, output_size: int | Sequence[int]) -> Image:
     """The part around the centre; zeros around an image that is smaller.
 
@@ -163,6 +167,7 @@ def center_crop(img: Image, output_size: int | Sequence[int]) -> Image:
     return crop(img, top, left, height, width)
 
 
+@explained
 def resized_crop(
     img: Image,
     top: int,
@@ -185,6 +190,7 @@ def resized_crop(
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
 
 
+@explained
 def five_crop(img: Image, size: int | Sequence[int]) -> tuple[Image, ...]:
     """The four corners (top left, top right, bottom left, bottom right) and the centre.
 
@@ -207,6 +213,7 @@ def five_crop(img: Image, size: int | Sequence[int]) -> tuple[Image, ...]:
     return (*parts, center_crop(img, (height, width)))
 
 
+@explained
 def ten_crop(
     img: Image, size: int | Sequence[int], vertical_flip: bool = False
 ) -> tuple[Image, ...]:
@@ -223,6 +230,7 @@ def ten_crop(
     return five_crop(img, size) + five_crop(mirrored, size)
 
 
+@explained
 def hflip(img: Image) -> Image:
     """Mirror left and right.
 
@@ -239,6 +247,7 @@ def hflip(img: Image) -> Image:
     return map_planes("hflip", img, lambda planes: planes[..., ::-1].copy())
 
 
+@explained
 def vflip(img: Image) -> Image:
     """Mirror top and bottom.
 
@@ -255,6 +264,7 @@ def vflip(img: Image) -> Image:
     return map_planes("vflip", img, lambda planes: planes[..., ::-1, :].copy())
 
 
+@explained
 def pad(
     img: Image,
     padding: int | Sequence[int],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..._explained import Explained
 from ...random import use_stream
 from .._check import boolean, integer
 from .collate import default_collate, default_convert
@@ -33,7 +34,7 @@ class _Epoch:
     batches: int = 0
 
 
-class DataLoader:
+class DataLoader(Explained):
     """Batches of a data set, once over all of it for each ``for`` loop.
 
     Parameters

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, SupportsIndex, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..._explained import Explained, explained
 from ...tensor import Tensor, as_tensor
 from .shuffle import Seed, as_generator, draw_seed, permutation
 
@@ -26,7 +27,7 @@ class Samples(Protocol):
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-class Dataset(Generic[Sample]):
+class Dataset(Explained, Generic[Sample]):
     """Base class of data sets whose samples have an index.
 
     A subclass defines ``__getitem__(index)`` and ``__len__()``; it may define
@@ -340,6 +341,7 @@ class Subset(Dataset[Any]):
         return self.dataset[int(self.indices[index])]
 
 
+@explained
 def random_split(
     dataset: Samples, lengths: Sequence[int] | Sequence[float], generator: Seed = None
 ) -> list[Subset]:

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from ..._explained import Explained
 from .._check import boolean, integer
 from .shuffle import (
     Indices,
@@ -21,7 +22,7 @@ from .shuffle import (
 Item = TypeVar("Item", covariant=True)
 
 
-class Sampler(Generic[Item]):
+class Sampler(Explained, Generic[Item]):
     """Base class of samplers: a subclass defines ``__iter__`` and, as a rule, ``__len__``.
 
     Parameters

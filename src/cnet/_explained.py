@@ -1,0 +1,273 @@
+"""Exceptions of public functions: they name the function that was called, and the argument.
+
+Only when a function fails, its arguments are compared with the annotations of its parameters, and
+the first one that does not match is named. A call that succeeds is not checked.
+"""
+
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from numbers import Real
+from operator import index
+from types import NoneType, UnionType
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
+
+import numpy as np
+
+Public = TypeVar("Public", bound=Callable[..., Any])
+
+_KINDS = {
+    AttributeError, IndexError, KeyError, NotImplementedError, OverflowError, RuntimeError,
+    TypeError, ValueError, ZeroDivisionError, np.exceptions.AxisError, np.linalg.LinAlgError,
+}  # fmt: skip
+"""The classes of exceptions that wrong arguments lead to. Others have a meaning of their own."""
+
+_HEAD = re.compile(r"[A-Za-z_][\w.]*: ")
+"""The name of a function at the beginning of a message."""
+
+_INSIDE = {"cnet", "numpy", *sys.stdlib_module_names} - {"__main__"}
+"""Packages whose exceptions are explained, unlike those of functions that the caller passed."""
+
+
+def explained(function: Public) -> Public:
+    """Decorate a public function: its exceptions name it, and the argument if one does not match.
+
+    Examples
+    --------
+    >>> @explained
+    ... def scaled(x: float, factor: int) -> float:
+    ...     return x * factor
+    >>> scaled(0.5, "a")
+    Traceback (most recent call last):
+    TypeError: scaled: factor must be an int (got 'a')
+    """
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            explain(error, function, args, kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def _constructor(function: Public) -> Public:
+    """Explain a constructor, and refuse a string in the place of a number, size or tensor.
+
+    Many constructors only keep the value, which would fail in a later call.
+    """
+
+    @explained
+    @wraps(function)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        function(self, *args, **kwargs)
+        if str in map(type, (*args, *kwargs.values())):
+            for parameter, value, hint in _given(function, (self, *args), kwargs):
+                if type(value) is str and bool not in _alternatives(hint):
+                    _require(type(self).__name__, parameter, value, hint)
+
+    return __init__  # type: ignore[return-value]
+
+
+class Explained:
+    """Base of public classes: the exceptions of their constructors are explained."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls) and cls.__module__.startswith("cnet."):
+            cls.__init__ = _constructor(cls.__init__)  # type: ignore[method-assign]
+
+
+def explain(
+    error: Exception,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> NoReturn:
+    """Raise an exception of a public function again, with a message that begins with its name.
+
+    Parameters
+    ----------
+    error : Exception
+        What the function raised.
+    function : callable
+        The function, whose parameters have annotations.
+    args, kwargs
+        Its arguments.
+    """
+    name = _title(function, args)
+    message = str(error.args[0]) if len(error.args) == 1 else str(error)  # no quotes of KeyError
+    if message.startswith(f"{name}: ") or not _is_of_arguments(error):
+        raise error
+    head = _HEAD.match(message)
+    try:
+        given = _given(function, args, kwargs)
+    except TypeError:  # Python's message names the function
+        raise error from None
+    # Sequences are converted to arrays by some functions, but have no attributes of arrays.
+    for convertible in (True, False) if isinstance(error, AttributeError) else (True,):
+        for parameter, value, hint in given:
+            _require(name, parameter, value, hint, convertible)
+    message = f"{name}: {message[head.end() :] if head else message}"
+    kind = next(kind for kind in type(error).__mro__ if kind in _KINDS)
+    raise kind(message).with_traceback(error.__traceback__) from None
+
+
+def _is_of_arguments(error: Exception) -> bool:
+    """Whether wrong arguments may have led to an exception inside of the package."""
+    if type(error) not in _KINDS and type(error).__module__.partition(".")[0] != "numpy":
+        return False
+    traceback = error.__traceback__
+    while traceback is not None:
+        module = str(traceback.tb_frame.f_globals.get("__name__"))
+        if module.partition(".")[0] not in _INSIDE:
+            return False
+        traceback = traceback.tb_next
+    return True
+
+
+def _require(name: str, parameter: str, value: Any, hint: Any, convertible: bool = True) -> None:
+    """TypeError if a value cannot be an argument with this annotation."""
+    if not _fits(value, hint, convertible):
+        raise TypeError(
+            f"{name}: {parameter} must be {_wanted(hint)} (got {_shown(value)})"
+        ) from None
+
+
+def _title(function: Callable[..., Any], args: Sequence[Any]) -> str:
+    """The name of a public function in messages; for a constructor, that of the class."""
+    module, name = function.__module__, function.__name__
+    if name == "__init__":
+        return type(args[0]).__name__
+    return f"linalg.{name}" if module.startswith("cnet.linalg.") else name
+
+
+# ---- Annotations ---------------------------------------------------------------------------------
+
+
+def _given(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> list[tuple[str, Any, Any]]:
+    """The arguments of a call: for each, the name of its parameter, its value and annotation."""
+    signature = inspect.signature(function)
+    hints = _hints(function)
+    given = []
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        kind = signature.parameters[name].kind
+        if kind is not inspect.Parameter.VAR_KEYWORD:
+            values = value if kind is inspect.Parameter.VAR_POSITIONAL else (value,)
+            given += [(name, each, hints.get(name, Any)) for each in values]
+    return given
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of the parameters."""
+    function = inspect.unwrap(function)
+    try:
+        return typing.get_type_hints(function)
+    except (NameError, TypeError):
+        return {
+            name: hint for name, hint in function.__annotations__.items() if type(hint) is not str
+        }
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a value is a tensor or array of real numbers."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return hasattr(value, "ndim") and kind != "" and kind in "biuf"
+
+
+def _fits(value: Any, hint: Any, convertible: bool = True) -> bool:
+    """Whether a value may be an argument with this annotation."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, option, convertible) for option in options)
+    if origin is Literal:
+        return isinstance(value, (str, int, NoneType)) and value in options
+    if hint in (None, NoneType):
+        return value is None
+    if hint in _SCALARS:
+        return _SCALARS[hint][1](value)
+    kind = origin if isinstance(origin, type) else hint
+    if not isinstance(kind, type):
+        return True
+    if kind is np.ndarray or hasattr(kind, "_array"):  # arrays stand for tensors
+        if convertible and isinstance(value, (list, tuple)) and value:
+            return all(_fits(part, hint) or _fits(part, float) for part in value)
+        return _is_array(value)
+    if issubclass(kind, Sequence) and not issubclass(kind, str):
+        if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
+            return False
+        return not options or all(_fits(part, options[0], convertible) for part in value)
+    return not _is_plain(kind) or isinstance(value, kind)
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether instances of a class are recognised by `isinstance`, and no other object is taken."""
+    if getattr(kind, "_is_protocol", False):
+        return False
+    return kind in (str, dict) or kind.__module__.startswith(("cnet.", "collections.abc"))
+
+
+def _is_integer(value: Any) -> bool:
+    try:
+        index(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) or (_is_array(value) and value.size == 1)
+
+
+_SCALARS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("a bool", lambda value: isinstance(value, (bool, np.bool_))),
+    int: ("an int", _is_integer),
+    typing.SupportsIndex: ("an int", _is_integer),
+    float: ("a number", _is_number),
+    typing.SupportsFloat: ("a number", _is_number),
+}
+"""For each type of numbers, its name in messages, and whether a value is one."""
+
+
+def _wanted(hint: Any) -> str:
+    """What an annotation asks for, in words."""
+    names = list(dict.fromkeys(map(_name, _alternatives(hint))))
+    return ", ".join(names[:-1]) + " or " * (len(names) > 1) + names[-1]
+
+
+def _name(hint: Any) -> str:
+    origin, options = get_origin(hint), get_args(hint)
+    if hint in _SCALARS:
+        return _SCALARS[hint][0]
+    if hint in (None, NoneType):
+        return "None"
+    if origin is Literal:
+        return " or ".join(map(repr, options))
+    kind = origin if isinstance(origin, type) else hint
+    if kind is np.ndarray:
+        return "an array of real numbers"
+    if options and isinstance(kind, type) and issubclass(kind, Sequence):
+        parts = [f"{_name(part).split(' ', 1)[-1]}s" for part in _alternatives(options[0])]
+        return f"a sequence of {' or '.join(parts)}"
+    name = getattr(kind, "__name__", str(kind))
+    if getattr(kind, "__module__", "") == "collections.abc":
+        name = name.lower()
+    return f"a{'n' * (name[0] in 'AEIOUaeiou')} {name}"
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: as it is written if that is short."""
+    if hasattr(value, "dtype") and getattr(value, "ndim", False):
+        return f"{type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
+    written = repr(value)
+    return written if len(written) <= 60 and "\n" not in written else type(value).__name__
