@@ -30,9 +30,12 @@ hold integers; shapes may be lists or arrays, and sizes NumPy integers.
 
 import numpy as np
 
-RETURNED_BYTES = 33_000_000
-"""glibc returns freed arrays to the system, except those that are smaller than the largest one that
-it has returned, up to 32 MB; of these it keeps twice as much. So one array of this size is returned
-here, and those of NumPy reuse memory: fresh pages often cost more time than what is computed."""
+FREED_BYTES = 33_000_000
+"""The size of an array that is allocated and freed once, just below the 32 MiB that glibc allows.
 
-np.empty(RETURNED_BYTES, np.uint8)
+glibc takes the memory of large arrays from the system and returns it when they are freed. What is
+large depends on the largest array freed so far, and so does how much free memory it keeps. After
+this array, all smaller ones reuse memory instead of waiting for fresh pages.
+"""
+
+np.empty(FREED_BYTES, np.uint8)
