@@ -247,7 +247,6 @@ def test_the_first_argument_is_named_as_pytorchs():
         (lambda: nn.GRUCell(0, 3), (2, 0), (2, 3)),
         (lambda: nn.RNNCell(3, 0), (2, 3), (2, 0)),
         (lambda: nn.GroupNorm(2, 0), (2, 0, 3), (2, 0, 3)),
-        (lambda: nn.BatchNorm2d(0), (2, 0, 3, 3), (2, 0, 3, 3)),
     ],
 )
 def test_layers_without_features(make, shape, expected):
@@ -262,3 +261,9 @@ def test_layers_without_features(make, shape, expected):
 @pytest.mark.parametrize("layer", [nn.Linear(0, 3), nn.Conv2d(0, 3, 2)])
 def test_the_bias_of_layers_without_inputs_is_zero(layer):
     np.testing.assert_array_equal(layer.bias.detach(), np.zeros(3))
+
+
+def test_plans_of_layers_without_features_are_refused():
+    model = nn.Sequential(nn.Linear(3, 0), nn.ReLU(), nn.Linear(0, 2)).eval()
+    with pytest.raises(TypeError, match="a plan cannot compute Linear"):
+        cnet.compile(model, np.ones((2, 3), np.float32))

@@ -61,8 +61,8 @@ def test_errors():
         nn.BatchNorm1d(4)(X)
     with pytest.raises(ValueError, match=r"x.shape\[1\] must equal num_features \(got 4 and 3\)"):
         nn.BatchNorm2d(3)(X)
-    with pytest.raises(ValueError, match=r"num_features must be at least 0 \(got -1\)"):
-        nn.BatchNorm2d(-1)
+    with pytest.raises(ValueError, match=r"num_features must be at least 1 \(got 0\)"):
+        nn.BatchNorm2d(0)
     with pytest.raises(ValueError, match=r"BatchNorm1d: eps must not be negative \(got -1\)"):
         nn.BatchNorm1d(3, eps=-1)
     norm = nn.BatchNorm1d(4)

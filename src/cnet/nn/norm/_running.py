@@ -36,7 +36,7 @@ class ChannelNorm(Module):
         dtype: DType,
     ) -> None:
         super().__init__()
-        self.num_features = integer(type(self).__name__, "num_features", num_features, 0)
+        self.num_features = integer(type(self).__name__, "num_features", num_features)
         if eps < 0:
             raise ValueError(f"{type(self).__name__}: eps must not be negative (got {eps})")
         self.eps = eps
