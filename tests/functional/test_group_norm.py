@@ -96,6 +96,15 @@ def test_running_statistics_of_instances():
     np.testing.assert_allclose(y, F.batch_norm(X, mean, var))
 
 
+def test_infinite_running_statistics_of_instances_remain():
+    mean, var = np.array([np.inf, -np.inf, 0, 0]), np.array([1, 1, np.inf, 1])
+    F.instance_norm(X, mean, var, momentum=0.25)
+    np.testing.assert_array_equal(np.isinf(mean), [True, True, False, False])
+    np.testing.assert_array_equal(np.sign(mean[:2]), [1, -1])
+    np.testing.assert_array_equal(np.isinf(var), [False, False, True, False])
+    assert not np.isnan([mean, var]).any()
+
+
 def test_empty_inputs_and_single_numbers():
     assert F.layer_norm(np.ones((0, 3)), (3,)).shape == (0, 3)
     assert F.layer_norm(np.ones((3, 0)), (0,)).shape == (3, 0)

@@ -56,6 +56,16 @@ def test_gradients():
     assert cnet.gradcheck(run, (X, *parameters))
 
 
+def test_clusters_without_features_have_equal_probabilities():
+    layer = nn.AdaptiveLogSoftmaxWithLoss(2, 10, [2, 5])
+    x = cnet.ones(1, 2)
+    head = nn.functional.log_softmax(layer.head(x), 1).detach().numpy()[0]
+    expected = [*head[:2], *[head[2] - np.log(3)] * 3, *[head[3] - np.log(5)] * 5]
+    np.testing.assert_allclose(layer.log_prob(x).detach()[0], expected, rtol=1e-5)
+    layer(x, cnet.tensor([7])).loss.backward()
+    assert layer.head.weight.grad.shape == (4, 2)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -57,7 +57,8 @@ def test_repr(layer, text):
          lambda: nn.Conv2d(4, 5, 3, groups=2)),
         (ValueError, "Conv2d: groups must be at least 1 (got 0)",
          lambda: nn.Conv2d(4, 5, 3, groups=0)),
-        (ValueError, "Conv2d: in_channels must be at least 1 (got 0)", lambda: nn.Conv2d(0, 5, 3)),
+        (ValueError, "Conv2d: in_channels must be at least 0 (got -1)",
+         lambda: nn.Conv2d(-1, 5, 3)),
         (TypeError, "Conv2d: out_channels must be an int (got 5.0)", lambda: nn.Conv2d(1, 5.0, 3)),
         (ValueError, "Conv2d: kernel_size must be at least 1 (got 0)", lambda: nn.Conv2d(1, 5, 0)),
         (ValueError, "Conv2d: kernel_size must have 2 items (got 3: (1, 2, 3))",
@@ -78,7 +79,7 @@ def test_repr(layer, text):
          lambda: nn.Conv2d(1, 5, 3, padding_mode="mirror")),
         (TypeError, "Conv2d: dtype must be float32 or float64 (got float16)",
          lambda: nn.Conv2d(1, 5, 3, dtype=np.float16)),
-        (ValueError, "Linear: in_features must be at least 1 (got -1)", lambda: nn.Linear(-1, 2)),
+        (ValueError, "Linear: in_features must be at least 0 (got -1)", lambda: nn.Linear(-1, 2)),
         (TypeError, "Linear: out_features must be an int (got '2')", lambda: nn.Linear(1, "2")),
         (TypeError, "Linear: dtype must be float32 or float64 (got int32)",
          lambda: nn.Linear(1, 2, dtype="int32")),
@@ -229,3 +230,40 @@ def test_the_first_argument_is_named_as_pytorchs():
     for layer in layers:
         layer.eval()
         np.testing.assert_array_equal(layer(input=x).detach(), layer(x).detach())
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "expected"),
+    [
+        (lambda: nn.Linear(0, 3), (2, 0), (2, 3)),
+        (lambda: nn.Linear(3, 0), (2, 3), (2, 0)),
+        (lambda: nn.LazyLinear(3), (2, 0), (2, 3)),
+        (lambda: nn.Conv1d(0, 2, 3, groups=2), (2, 0, 5), (2, 2, 3)),
+        (lambda: nn.Conv2d(0, 3, 3), (2, 0, 5, 5), (2, 3, 3, 3)),
+        (lambda: nn.Conv2d(3, 0, 3), (2, 3, 5, 5), (2, 0, 3, 3)),
+        (lambda: nn.LazyConv3d(0, 2), (2, 1, 3, 3, 3), (2, 0, 2, 2, 2)),
+        (lambda: nn.ConvTranspose2d(0, 3, 3), (2, 0, 3, 3), (2, 3, 5, 5)),
+        (lambda: nn.ConvTranspose2d(3, 0, 3), (2, 3, 3, 3), (2, 0, 5, 5)),
+        (lambda: nn.GRUCell(0, 3), (2, 0), (2, 3)),
+        (lambda: nn.RNNCell(3, 0), (2, 3), (2, 0)),
+        (lambda: nn.GroupNorm(2, 0), (2, 0, 3), (2, 0, 3)),
+    ],
+)
+def test_layers_without_features(make, shape, expected):
+    layer, x = make(), cnet.ones(*shape).requires_grad_()
+    y = layer(x)
+    assert y.shape == expected
+    y.sum().backward()
+    assert x.grad.shape == shape
+    assert [p.grad.shape for p in layer.parameters()] == [p.shape for p in layer.parameters()]
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(0, 3), nn.Conv2d(0, 3, 2)])
+def test_the_bias_of_layers_without_inputs_is_zero(layer):
+    np.testing.assert_array_equal(layer.bias.detach(), np.zeros(3))
+
+
+def test_plans_of_layers_without_features_are_refused():
+    model = nn.Sequential(nn.Linear(3, 0), nn.ReLU(), nn.Linear(0, 2)).eval()
+    with pytest.raises(TypeError, match="a plan cannot compute Linear"):
+        cnet.compile(model, np.ones((2, 3), np.float32))

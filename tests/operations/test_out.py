@@ -72,7 +72,7 @@ def test_results_are_written(name):
         (lambda: cnet.sort(X, out=X), TypeError, "sort: out must be a tuple of 2 tensors"),
         (lambda: cnet.sum(X, out=np.zeros(())), TypeError, "sum: out must be a Tensor"),
         (lambda: cnet.sum(X, 0, out=cnet.zeros(2)), ValueError, r"got \(2,\) and \(3,\)"),
-        (lambda: cnet.sum(X, out=cnet.zeros((), dtype=int)), RuntimeError, "can't be cast"),
+        (lambda: cnet.std(X, out=cnet.zeros((), dtype=int)), RuntimeError, "can't be cast"),
         (
             lambda: cnet.sum(X, 0, out=cnet.zeros(1).expand(3)),
             RuntimeError, "sum: unsupported operation: elements of out share memory",
@@ -106,3 +106,22 @@ def test_out_of_gather_has_the_same_dtype():
     x, index = cnet.zeros(3), cnet.tensor([0, 1])
     with pytest.raises(RuntimeError, match=r"out.dtype must equal .* .got float64 and float32."):
         cnet.gather(x, 0, index, out=cnet.zeros(2, dtype=cnet.float64))
+
+
+@pytest.mark.parametrize("call", [cnet.sum, cnet.prod, cnet.cumsum, cnet.cumprod, cnet.mean])
+def test_sums_are_in_the_dtype_of_out(call):
+    x = tensor([1.6, 1e8, 1.0, 1.0])
+    expected = call(x, 0, dtype=cnet.float64)
+    out = cnet.zeros_like(expected)
+    np.testing.assert_array_equal(call(x, 0, out=out), expected)
+    np.testing.assert_array_equal(call(input=x, axis=0, out=out), expected)
+
+
+def test_sums_of_floats_fit_into_integers():
+    x = tensor([1.6, 2.7, -0.5])
+    out = cnet.zeros((), dtype=cnet.int32)
+    assert cnet.sum(x, 0, out=out).item() == 3
+    narrow = cnet.zeros((), dtype=cnet.float32)
+    assert cnet.sum(x, 0, False, None, out=narrow).item() == pytest.approx(3.8)
+    with pytest.raises(RuntimeError, match="mean: result type float32 can't be cast"):
+        cnet.mean(x, 0, out=out)

@@ -169,6 +169,6 @@ def sums(x: Array) -> Array:
     """The sum of each channel of images: the gradient of a bias."""
     c = x.shape[1]
     db = _memory.empty((c,), x.dtype)
-    g = geometry.conv("sums", x.shape, (c, 1, 1, 1), groups=max(c, 1))
+    g = geometry.conv("sums", x.shape, (c, min(c, 1), 1, 1), groups=max(c, 1))
     call("conv2d_backward", x, None, None, None, None, db, g.sizes2d, 0)
     return db

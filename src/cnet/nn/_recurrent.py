@@ -1,6 +1,6 @@
 """What recurrent layers and cells have in common: the parameters, and the states."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,12 +24,14 @@ class Recurrent(Module):
 
     cell: str
     proj_size = 0
+    smallest: ClassVar[int] = 1
+    """The smallest number of features of the input and of the hidden state."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool) -> None:
         super().__init__()
         name = type(self).__name__
-        self.input_size = integer(name, "input_size", input_size)
-        self.hidden_size = integer(name, "hidden_size", hidden_size)
+        self.input_size = integer(name, "input_size", input_size, self.smallest)
+        self.hidden_size = integer(name, "hidden_size", hidden_size, self.smallest)
         self.bias = bias
 
     def _make(self, suffix: str, input_size: int, gates: int, dtype: np.dtype[Any]) -> None:
@@ -54,7 +56,7 @@ class Recurrent(Module):
 
     def reset_parameters(self) -> None:
         """Draw new values uniformly from ±1 / √hidden_size."""
-        bound = self.hidden_size**-0.5
+        bound = max(self.hidden_size, 1) ** -0.5
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 

@@ -81,7 +81,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        self.in_features = integer(name, "in_features", in_features)
+        self.in_features = integer(name, "in_features", in_features, 0)
         self.n_classes = integer(name, "n_classes", n_classes)
         bounds = [integer(name, "cutoffs", cutoff) for cutoff in cutoffs]
         if not bounds or bounds != sorted({*bounds}) or bounds[-1] >= n_classes:

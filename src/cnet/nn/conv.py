@@ -43,8 +43,8 @@ class ConvNd(Module):
         dtype: npt.DTypeLike, output_padding: Sizes = 0,
     ) -> None:  # fmt: skip
         name, axes = type(self).__name__, self.axes
-        self.in_channels = integer(name, "in_channels", in_channels)
-        self.out_channels = integer(name, "out_channels", out_channels)
+        self.in_channels = integer(name, "in_channels", in_channels, 0)
+        self.out_channels = integer(name, "out_channels", out_channels, 0)
         self.groups = integer(name, "groups", groups)
         for channels in ("in_channels", "out_channels"):
             if getattr(self, channels) % self.groups:

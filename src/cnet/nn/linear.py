@@ -58,7 +58,7 @@ class Linear(Module):
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        If a size is not an integer of at least 1, the device is not the CPU, or the dtype is not
+        If a size is negative or not an integer, the device is not the CPU, or the dtype is not
         float32 or float64.
 
     Examples
@@ -80,8 +80,8 @@ class Linear(Module):
         dtype: DType = None,
     ) -> None:
         super().__init__()
-        self.in_features = integer("Linear", "in_features", in_features)
-        self.out_features = integer("Linear", "out_features", out_features)
+        self.in_features = integer("Linear", "in_features", in_features, 0)
+        self.out_features = integer("Linear", "out_features", out_features, 0)
         dtype = parameter_dtype("Linear", device, dtype)
         self.weight = Parameter(np.empty((self.out_features, self.in_features), dtype))
         self.bias = Parameter(np.empty(self.out_features, dtype)) if bias else None
@@ -127,8 +127,8 @@ class Bilinear(Module):
     Raises
     ------
     RuntimeError, TypeError, ValueError
-        If a size is not an integer of at least 1, the device is not the CPU, or the dtype is not
-        float32 or float64.
+        If a size is negative or not an integer, `in1_features` is 0, the device is not the CPU, or
+        the dtype is not float32 or float64.
 
     Examples
     --------
@@ -151,8 +151,8 @@ class Bilinear(Module):
     ) -> None:
         super().__init__()
         self.in1_features = integer("Bilinear", "in1_features", in1_features)
-        self.in2_features = integer("Bilinear", "in2_features", in2_features)
-        self.out_features = integer("Bilinear", "out_features", out_features)
+        self.in2_features = integer("Bilinear", "in2_features", in2_features, 0)
+        self.out_features = integer("Bilinear", "out_features", out_features, 0)
         dtype = parameter_dtype("Bilinear", device, dtype)
         shape = self.out_features, self.in1_features, self.in2_features
         self.weight = Parameter(np.empty(shape, dtype))

@@ -28,6 +28,8 @@ class RNNCellBase(Recurrent):
     True
     """
 
+    smallest = 0
+
     def __init__(
         self,
         input_size: int,

@@ -6,6 +6,7 @@ the function without it, and writes the result into the tensor.
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,6 +28,12 @@ _SEPARATE = frozenset({"cat", "concat", "concatenate", "gather", "take"})
 
 _OF_THE_SAME_DTYPE = frozenset({"gather"})
 """Functions whose `out` must have the dtype of the result."""
+
+_SUMS = {
+    **dict.fromkeys(("cumprod", "cumsum", "prod", "sum"), "buif"),
+    **dict.fromkeys(("mean", "nanmean", "nansum"), "f"),
+}
+"""Functions whose `dtype` is by default that of `out`, and the kinds for which it is."""
 
 
 def declares_out(call: Callable[..., Any]) -> bool:
@@ -52,6 +59,8 @@ def accepts_out(call: Public) -> Public:
                 return (direct if others.isdisjoint(kwargs) else call)(*args, **kwargs)
             if isinstance(out, Tensor) and call.__name__ in _SEPARATE:
                 _check_separate(call.__name__, (args, kwargs), out)
+            if isinstance(out, Tensor) and out.dtype.kind in _SUMS.get(call.__name__, ""):
+                args, kwargs = _with_dtype(call, args, kwargs, out.dtype)
             result = call(*args, **kwargs)
         except Exception as error:
             explain(error, call, args, kwargs)
@@ -71,6 +80,15 @@ def _check_separate(function: str, arguments: Any, out: Tensor) -> None:
     elif isinstance(arguments, (tuple, list, dict)):
         for argument in arguments.values() if isinstance(arguments, dict) else arguments:
             _check_separate(function, argument, out)
+
+
+def _with_dtype(
+    call: Callable[..., Any], args: Any, kwargs: dict[str, Any], dtype: "np.dtype[Any]"
+) -> Any:
+    """The arguments with a `dtype`, which is the last positional one, if it is not given."""
+    position = [*signature(call).parameters].index("dtype")
+    given = args[position] if len(args) > position else kwargs.get("dtype")
+    return (args[:position], {**kwargs, "dtype": dtype}) if given is None else (args, kwargs)
 
 
 def _check_dtype(function: str, result: Tensor, out: Tensor) -> None:

@@ -94,7 +94,7 @@ def cumsum(
     dim : int
         The dimension to sum along. NumPy's name is `axis`.
     dtype : dtype, optional
-        The dtype to which `input` is converted first.
+        The dtype to which `input` is converted first, by default that of `out`.
     out : Tensor, optional
         A tensor that the result is written into; it is not part of the graph.
 

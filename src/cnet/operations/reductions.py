@@ -79,7 +79,7 @@ def sum(
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
-        The dtype to which `input` is converted first.
+        The dtype to which `input` is converted first, by default that of `out`.
     out : Tensor, optional
         A tensor that the result is written into; it is not part of the graph.
 
@@ -152,7 +152,7 @@ def mean(
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
-        The dtype to which `input` is converted first.
+        The dtype to which `input` is converted first, by default that of `out`.
     out : Tensor, optional
         A tensor that the result is written into; it is not part of the graph.
 
@@ -302,7 +302,7 @@ def prod(
     keepdim : bool, default False
         Whether to keep these dimensions with size 1. NumPy's name is `keepdims`.
     dtype : dtype, optional
-        The dtype to which `input` is converted first.
+        The dtype to which `input` is converted first, by default that of `out`.
     out : Tensor, optional
         A tensor that the result is written into; it is not part of the graph.
 

@@ -85,7 +85,8 @@ def _apply(call: Call, arguments: list[Any], images: int) -> Step | Value:
     if call.function not in RULES:
         known = ", ".join(sorted(function.__name__ for function in RULES))
         raise TypeError(f"compile: a plan does not support {name} (it supports {known})")
-    result = RULES[call.function](*arguments, **call.kwargs)
+    has_empty = any(isinstance(x, np.ndarray) and not x.size for x in arguments)
+    result = None if has_empty else RULES[call.function](*arguments, **call.kwargs)
     if result is None or not 1 <= len(result.shape) <= 8 or result.shape[0] % images:
         shapes = [x.shape for x in arguments if isinstance(x, Value | np.ndarray)]
         raise TypeError(f"compile: a plan cannot compute {name} of {shapes} with {call.kwargs}")

@@ -236,7 +236,8 @@ def update_running(
 def _move(value: Array, new: Array, factor: float, momentum: float) -> None:
     if new.ndim > 1:
         new = new.mean(0)
-    value += momentum * (new * new.dtype.type(factor) - value)
+    value *= 1 - momentum  # not a difference, which is NaN for infinite values
+    value += momentum * (new * new.dtype.type(factor))
 
 
 def _check_running(

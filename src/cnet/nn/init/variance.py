@@ -198,10 +198,14 @@ def kaiming_normal_(
 
 
 def layer_defaults_(weight: Tensor, bias: Tensor | None) -> None:
-    """Draw both uniformly from ±1 / √fan_in, as PyTorch's linear and convolutional layers do."""
+    """Draw both uniformly from ±1 / √fan_in, as PyTorch's linear and convolutional layers do.
+
+    The bias of a layer without inputs is 0.
+    """
     kaiming_uniform_(weight, a=math.sqrt(5))
     if bias is not None:
-        bound = 1 / math.sqrt(math.prod(weight.shape[1:]))
+        fan_in = math.prod(weight.shape[1:])
+        bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
         uniform_(bias, -bound, bound)
 
 

@@ -228,7 +228,7 @@ class GroupNorm(_ItemNorm):
     ) -> None:
         super().__init__()
         self.num_groups = integer("GroupNorm", "num_groups", num_groups)
-        self.num_channels = integer("GroupNorm", "num_channels", num_channels)
+        self.num_channels = integer("GroupNorm", "num_channels", num_channels, 0)
         if num_channels % num_groups:
             raise ValueError(
                 f"GroupNorm: num_groups must divide num_channels (got {num_groups} and "
