@@ -64,24 +64,21 @@ max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t 
 
 /* Outputs with taps outside of the image: there is no maximum until a tap lies in the image. */
 static void max_at_edge(const real *x, ptrdiff_t origin, ptrdiff_t end, ptrdiff_t top,
-                        ptrdiff_t left, const cnet_window2d *g, ptrdiff_t count, ptrdiff_t stored,
-                        real *y, int32_t *indices) {
-    const ptrdiff_t stride = g->sw, last = left + (count - 1) * stride;
+                        ptrdiff_t left, const cnet_window2d *g, ptrdiff_t stored, real *y,
+                        int32_t *indices) {
     const range rows = inside(top, g->dh, g->h, g->kh);
-    const range columns = {inside(last, g->dw, g->w, g->kw).begin,
-                           inside(left, g->dw, g->w, g->kw).end};
-    const ivec lanes = lane_numbers();
+    const ivec columns = splat(left) + lane_numbers() * splat(g->sw);
     vec best = broadcast(-REAL_INFINITY);
     ivec where = splat(-1);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
-        for (ptrdiff_t j = columns.begin; j < columns.end; j++) {
-            const ptrdiff_t at = (top + i * g->dh) * g->w + left + j * g->dw;
-            const vec cells = cells_at(x, origin + at, stride, end);
-            const range in = inside(left + j * g->dw, stride, g->w, count);
-            const ivec take = (lanes >= splat(in.begin)) & (lanes < splat(in.end)) &
+        const ptrdiff_t row = (top + i * g->dh) * g->w;
+        for (ptrdiff_t j = 0; j < g->kw; j++) {
+            const vec cells = cells_at(x, origin + row + left + j * g->dw, g->sw, end);
+            const ivec column = columns + splat(j * g->dw);
+            const ivec take = (column >= splat(0)) & (column < splat(g->w)) &
                               ((where < splat(0)) | (cells > best) | (cells != cells));
             best = select_cell(take, cells, best);
-            where = select_index(take, splat(at) + lanes * splat(stride), where);
+            where = select_index(take, column + splat(row), where);
         }
     }
     store_maxima(best, where, stored, y, indices);
@@ -111,7 +108,7 @@ static inline __attribute__((always_inline)) void max_row(const job_t *job, cons
         int32_t *indices = job->indices ? job->indices + (first + ow) : NULL;
         vectors = 1;
         if (left < 0 || left > last) {
-            max_at_edge(job->from, origin, end, top, left, g, count, stored, y, indices);
+            max_at_edge(job->from, origin, end, top, left, g, stored, y, indices);
             continue;
         }
         vectors = max_size(1, min_size((g->ow - ow) / LANES, (last - left) / (LANES * stride) + 1));
