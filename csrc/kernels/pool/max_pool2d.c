@@ -1,5 +1,5 @@
 /* Maximum pooling and its gradient. */
-#include "pool/pool.h"
+#include "pool/small_planes.h"
 
 #include <stdatomic.h>
 
@@ -14,10 +14,6 @@ typedef struct {
 
 /* Stands for all strides with which no vectors of cells are loaded. */
 enum { LONG_STRIDE = 3 };
-
-/* The positions of the maxima in a vector of outputs. */
-typedef int32_t positions
-    __attribute__((vector_size(VECTOR_BYTES / sizeof(real) * sizeof(int32_t))));
 
 static inline __attribute__((always_inline)) void
 store_maxima(vec best, ivec where, ptrdiff_t stored, real *y, int32_t *indices) {
@@ -141,15 +137,41 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
+static small_planes_t small_planes(const cnet_call *call) {
+    const cnet_max_pool2d_arguments *a = &call->max_pool2d;
+    return (small_planes_t){
+        .from = a->x,
+        .to = a->y,
+        .indices = a->indices,
+        .planes = a->g.n * a->g.c,
+        .from_cells = a->g.h * a->g.w,
+        .to_cells = a->g.oh * a->g.ow,
+        .run = CNET_FN(max_pool2d_nhwc),
+        .call = {.threads = 1, .max_pool2d_nhwc = {.g = planes_as_channels(&a->g)}},
+    };
+}
+
+size_t CNET_FN(max_pool2d_workspace)(cnet_call *call) {
+    const small_planes_t small = small_planes(call);
+    return has_small_planes(&call->max_pool2d.g)
+               ? CNET_FN(small_planes_workspace)(&small, call->threads)
+               : 0;
+}
+
 /* y[n, c, oh, ow] = the largest cell of the window, indices[n, c, oh, ow] = its position ih * w +
  * iw in the plane.
  *
  * x (n, c, h, w), y and indices (n, c, oh, ow), indices may be NULL; overwrites both. Of equal
  * cells, the first in row-major order is taken. NaN is larger than every number; of several NaN,
  * the last is taken. A window without cells in the image gives -inf and -1. Exact. Parallel over
- * planes (n, c). */
+ * planes (n, c). Workspace: small planes with channels last. */
 void CNET_FN(max_pool2d)(const cnet_call *call) {
     const cnet_max_pool2d_arguments *a = &call->max_pool2d;
+    if (has_small_planes(&a->g)) {
+        const small_planes_t small = small_planes(call);
+        CNET_FN(pool_small_planes)(&small, call);
+        return;
+    }
     const job_t job = {.from = a->x, .to = a->y, .indices = a->indices, .g = &a->g};
     cnet_parallel(max_planes, &job, pool_chunks(&a->g), call->threads);
 }
