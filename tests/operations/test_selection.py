@@ -58,8 +58,7 @@ def test_large_masks_give_the_bits_of_numpy(shapes, dtype):
     mask = rng.random((90, 100)) < 0.5
     a, b = (np.asarray(rng.normal(size=shape) * 9, dtype) for shape in shapes)
     if a.dtype.kind == "f":
-        a[..., :3], b[..., -1:] = np.nan, -0.0
-        b[..., :1] = np.inf
+        a.flat[:3], b.flat[-3:], b.flat[:1] = np.nan, -0.0, np.inf
     for chosen in (mask, np.asfortranarray(mask), mask[::-1, ::-1], mask.view(np.uint8)):
         y = cnet.where(chosen, a, b).numpy()
         assert (y.dtype, y.tobytes()) == (b.dtype, np.where(chosen, a, b).tobytes())

@@ -5,13 +5,13 @@
 
 #include "pool/pool.h"
 
-/* Bytes of LANES planes that fit into a cache beside their results. */
-enum { SMALL_PLANES_BYTES = 1 << 16 };
+/* The most bytes of a small plane: LANES of them fit into a cache beside their results. */
+enum { SMALL_PLANE_BYTES = 1 << 14 };
 
 /* Whether all planes are small, and there are enough of them. */
 static inline int has_small_planes(const cnet_window2d *g) {
     return g->n * g->c >= LANES &&
-           max_size(g->h * g->w, g->oh * g->ow) * VECTOR_BYTES <= SMALL_PLANES_BYTES;
+           max_size(g->h * g->w, g->oh * g->ow) * (ptrdiff_t)sizeof(real) <= SMALL_PLANE_BYTES;
 }
 
 /* The geometry of one image that has LANES planes as channels. */
@@ -27,7 +27,7 @@ typedef struct {
     real *to;
     int32_t *indices; /* to write, or NULL */
     ptrdiff_t planes;
-    ptrdiff_t from_cells, to_cells;   /* of a plane */
+    ptrdiff_t from_cells, to_cells;   /* of a plane: their numbers */
     void (*run)(const cnet_call *);   /* the kernel for channels last */
     cnet_call call;                   /* of that kernel; its first arguments are set here */
     size_t (*workspace)(cnet_call *); /* of that kernel, or NULL */
