@@ -383,11 +383,11 @@
     KERNEL(blocked_pool2d, NO_WORKSPACE)                                                           \
     KERNEL(relu_pool, NO_WORKSPACE)                                                                \
     KERNEL(relu_pool_backward, NO_WORKSPACE)                                                       \
-    KERNEL(max_pool2d, NO_WORKSPACE)                                                               \
+    KERNEL(max_pool2d, WORKSPACE)                                                                  \
     KERNEL(max_pool2d_backward, NO_WORKSPACE)                                                      \
     KERNEL(max_pool_windows, NO_WORKSPACE)                                                         \
-    KERNEL(avg_pool2d, NO_WORKSPACE)                                                               \
-    KERNEL(avg_pool2d_backward, NO_WORKSPACE)                                                      \
+    KERNEL(avg_pool2d, WORKSPACE)                                                                  \
+    KERNEL(avg_pool2d_backward, WORKSPACE)                                                         \
     KERNEL(max_pool2d_nhwc, NO_WORKSPACE)                                                          \
     KERNEL(max_pool2d_nhwc_backward, NO_WORKSPACE)                                                 \
     KERNEL(avg_pool2d_nhwc, NO_WORKSPACE)                                                          \

@@ -49,3 +49,32 @@ def test_where(shapes):
         assert gradcheck(cnet.where, (given, a, b))
     assert gradcheck(lambda x: cnet.where(condition, x, 2), a)
     assert gradcheck(lambda x: cnet.where(condition, 2, x), a)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int16", "int32", "int64"])
+@pytest.mark.parametrize("shapes", [((90, 100), (90, 100)), ((100,), (90, 1)), ((), (90, 100))])
+def test_large_masks_give_the_bits_of_numpy(shapes, dtype):
+    rng = np.random.default_rng(0)
+    mask = rng.random((90, 100)) < 0.5
+    a, b = (np.asarray(rng.normal(size=shape) * 9, dtype) for shape in shapes)
+    if a.dtype.kind == "f":
+        a.flat[:3], b.flat[-3:], b.flat[:1] = np.nan, -0.0, np.inf
+    for chosen in (mask, np.asfortranarray(mask), mask[::-1, ::-1], mask.view(np.uint8)):
+        y = cnet.where(chosen, a, b).numpy()
+        assert (y.dtype, y.tobytes()) == (b.dtype, np.where(chosen, a, b).tobytes())
+    for value in (0, 3, -0.0) if a.dtype.kind == "f" else (0, 3):
+        expected = np.where(mask, np.asarray(value, dtype), b)
+        assert cnet.masked_fill(tensor(b), mask, value).numpy().tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_of_large_masks(dtype):
+    rng = np.random.default_rng(0)
+    mask, g = rng.random((90, 100)) < 0.5, rng.standard_normal((90, 100)).astype(dtype)
+    g[0, :9] = np.inf
+    a, b, x = (Tensor(np.ones((90, 100), dtype), requires_grad=True) for _ in range(3))
+    cnet.where(mask, a, b).backward(g)
+    cnet.masked_fill(x, mask, 2.0).backward(g)
+    np.testing.assert_array_equal(a.grad, np.where(mask, g, 0))
+    np.testing.assert_array_equal(b.grad, np.where(mask, 0, g))
+    np.testing.assert_array_equal(x.grad, b.grad)

@@ -1,5 +1,5 @@
 /* Average pooling and its gradient. */
-#include "pool/pool.h"
+#include "pool/small_planes.h"
 #include "sums.h"
 
 typedef struct {
@@ -54,9 +54,9 @@ static vec divisors(const job_t *job, ptrdiff_t oh, ptrdiff_t ow, ptrdiff_t coun
     return cells;
 }
 
-static inline __attribute__((always_inline)) void
-average_row(const job_t *job, const real *x, ptrdiff_t oh, const ptrdiff_t stride, real *y) {
+static void average_row(const job_t *job, const real *x, ptrdiff_t oh, real *y) {
     const cnet_window2d *g = job->g;
+    const ptrdiff_t stride = g->sw;
     part_t p = {0};
     real sums[ROW];
     for (ptrdiff_t done = 0; done < g->ow; done = p.outputs.end) {
@@ -168,6 +168,12 @@ static void double_planes(const job_t *job, range planes) {
         }
 }
 
+/* Whether planes are computed with channels last; the sums of larger windows are fewer by rows. */
+enum { SMALL_WINDOW = 64 };
+static int is_small(const cnet_window2d *g) {
+    return has_small_planes(g) && g->kh * g->kw <= SMALL_WINDOW && !is_global(g) && !is_halving(g);
+}
+
 static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
@@ -185,14 +191,31 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
         const real *x = job->from + plane * g.h * g.w;
         for (ptrdiff_t oh = 0; oh < g.oh; oh++) {
             real *y = job->to + (plane * g.oh + oh) * g.ow;
-            if (g.sw == 1)
-                average_row(job, x, oh, 1, y);
-            else if (g.sw == 2)
-                average_row(job, x, oh, 2, y);
-            else
-                average_row(job, x, oh, g.sw, y);
+            average_row(job, x, oh, y);
         }
     }
+}
+
+static small_planes_t small_averages(const cnet_call *call) {
+    const cnet_avg_pool2d_arguments *a = &call->avg_pool2d;
+    return (small_planes_t){
+        .from = a->x,
+        .to = a->y,
+        .planes = a->g.n * a->g.c,
+        .from_cells = a->g.h * a->g.w,
+        .to_cells = a->g.oh * a->g.ow,
+        .run = CNET_FN(avg_pool2d_nhwc),
+        .call = {.threads = 1,
+                 .avg_pool2d_nhwc = {.g = planes_as_channels(&a->g),
+                                     .count_include_pad = a->count_include_pad,
+                                     .divisor_override = a->divisor_override}},
+    };
+}
+
+size_t CNET_FN(avg_pool2d_workspace)(cnet_call *call) {
+    const small_planes_t small = small_averages(call);
+    return is_small(&call->avg_pool2d.g) ? CNET_FN(small_planes_workspace)(&small, call->threads)
+                                         : 0;
 }
 
 /* y[n, c, oh, ow] = sum of the cells of the window / divisor.
@@ -201,9 +224,14 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
  * else the size of the window within the padded image if count_include_pad; else the number of its
  * cells in the image. A window without cells gives 0. The columns of a window are summed from top
  * to bottom, then their sums from left to right; a window that is a whole plane, in lanes. Parallel
- * over planes (n, c). */
+ * over planes (n, c). Workspace: small planes with channels last. */
 void CNET_FN(avg_pool2d)(const cnet_call *call) {
     const cnet_avg_pool2d_arguments *a = &call->avg_pool2d;
+    if (is_small(&a->g)) {
+        const small_planes_t small = small_averages(call);
+        CNET_FN(pool_small_planes)(&small, call);
+        return;
+    }
     const job_t job = {
         .from = a->x,
         .to = a->y,
@@ -266,13 +294,43 @@ static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
+static small_planes_t small_shares(const cnet_call *call) {
+    const cnet_avg_pool2d_backward_arguments *a = &call->avg_pool2d_backward;
+    return (small_planes_t){
+        .from = a->grad_output,
+        .to = a->dx,
+        .planes = a->g.n * a->g.c,
+        .from_cells = a->g.oh * a->g.ow,
+        .to_cells = a->g.h * a->g.w,
+        .run = CNET_FN(avg_pool2d_nhwc_backward),
+        .call = {.threads = 1,
+                 .avg_pool2d_nhwc_backward = {.g = planes_as_channels(&a->g),
+                                              .count_include_pad = a->count_include_pad,
+                                              .divisor_override = a->divisor_override}},
+        .workspace = CNET_FN(avg_pool2d_nhwc_backward_workspace),
+    };
+}
+
+size_t CNET_FN(avg_pool2d_backward_workspace)(cnet_call *call) {
+    const small_planes_t small = small_shares(call);
+    return is_small(&call->avg_pool2d_backward.g)
+               ? CNET_FN(small_planes_workspace)(&small, call->threads)
+               : 0;
+}
+
 /* dx[n, c, ih, iw] = sum of grad_output / divisor over the windows that contain the cell.
  *
  * grad_output (n, c, oh, ow), dx (n, c, h, w); overwrites dx. Divisors as in avg_pool2d. For each
- * cell, the terms of one row of outputs are summed first, then these sums from top to bottom.
- * Parallel over planes (n, c). */
+ * cell, the terms of one row of outputs are summed first, then these sums from top to bottom; of
+ * small planes, terms are added in the order of the windows. Parallel over planes (n, c).
+ * Workspace: small planes with channels last. */
 void CNET_FN(avg_pool2d_backward)(const cnet_call *call) {
     const cnet_avg_pool2d_backward_arguments *a = &call->avg_pool2d_backward;
+    if (is_small(&a->g)) {
+        const small_planes_t small = small_shares(call);
+        CNET_FN(pool_small_planes)(&small, call);
+        return;
+    }
     const job_t job = {
         .from = a->grad_output,
         .to = a->dx,

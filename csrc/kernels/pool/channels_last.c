@@ -36,8 +36,6 @@ static inline void max_of_window(const job_t *job, const window_t *window, ptrdi
 /* Stores some channels. A vector may extend into cells of the chunk that are written later. */
 static inline void store_channels(const job_t *job, ptrdiff_t at, ptrdiff_t count, ptrdiff_t end,
                                   vec values, ivec where) {
-    typedef int32_t positions
-        __attribute__((vector_size(VECTOR_BYTES / sizeof(real) * sizeof(int32_t))));
     const positions narrow = __builtin_convertvector(where, positions);
     if (at + LANES <= end) {
         store(job->to + at, values);

@@ -1,5 +1,5 @@
 /* Maximum pooling and its gradient. */
-#include "pool/pool.h"
+#include "pool/small_planes.h"
 
 #include <stdatomic.h>
 
@@ -14,10 +14,6 @@ typedef struct {
 
 /* Stands for all strides with which no vectors of cells are loaded. */
 enum { LONG_STRIDE = 3 };
-
-/* The positions of the maxima in a vector of outputs. */
-typedef int32_t positions
-    __attribute__((vector_size(VECTOR_BYTES / sizeof(real) * sizeof(int32_t))));
 
 static inline __attribute__((always_inline)) void
 store_maxima(vec best, ivec where, ptrdiff_t stored, real *y, int32_t *indices) {
@@ -64,24 +60,21 @@ max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t 
 
 /* Outputs with taps outside of the image: there is no maximum until a tap lies in the image. */
 static void max_at_edge(const real *x, ptrdiff_t origin, ptrdiff_t end, ptrdiff_t top,
-                        ptrdiff_t left, const cnet_window2d *g, ptrdiff_t count, ptrdiff_t stored,
-                        real *y, int32_t *indices) {
-    const ptrdiff_t stride = g->sw, last = left + (count - 1) * stride;
+                        ptrdiff_t left, const cnet_window2d *g, ptrdiff_t stored, real *y,
+                        int32_t *indices) {
     const range rows = inside(top, g->dh, g->h, g->kh);
-    const range columns = {inside(last, g->dw, g->w, g->kw).begin,
-                           inside(left, g->dw, g->w, g->kw).end};
-    const ivec lanes = lane_numbers();
+    const ivec columns = splat(left) + lane_numbers() * splat(g->sw);
     vec best = broadcast(-REAL_INFINITY);
     ivec where = splat(-1);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
-        for (ptrdiff_t j = columns.begin; j < columns.end; j++) {
-            const ptrdiff_t at = (top + i * g->dh) * g->w + left + j * g->dw;
-            const vec cells = cells_at(x, origin + at, stride, end);
-            const range in = inside(left + j * g->dw, stride, g->w, count);
-            const ivec take = (lanes >= splat(in.begin)) & (lanes < splat(in.end)) &
+        const ptrdiff_t row = (top + i * g->dh) * g->w;
+        for (ptrdiff_t j = 0; j < g->kw; j++) {
+            const vec cells = cells_at(x, origin + row + left + j * g->dw, g->sw, end);
+            const ivec column = columns + splat(j * g->dw);
+            const ivec take = (column >= splat(0)) & (column < splat(g->w)) &
                               ((where < splat(0)) | (cells > best) | (cells != cells));
             best = select_cell(take, cells, best);
-            where = select_index(take, splat(at) + lanes * splat(stride), where);
+            where = select_index(take, column + splat(row), where);
         }
     }
     store_maxima(best, where, stored, y, indices);
@@ -111,7 +104,7 @@ static inline __attribute__((always_inline)) void max_row(const job_t *job, cons
         int32_t *indices = job->indices ? job->indices + (first + ow) : NULL;
         vectors = 1;
         if (left < 0 || left > last) {
-            max_at_edge(job->from, origin, end, top, left, g, count, stored, y, indices);
+            max_at_edge(job->from, origin, end, top, left, g, stored, y, indices);
             continue;
         }
         vectors = max_size(1, min_size((g->ow - ow) / LANES, (last - left) / (LANES * stride) + 1));
@@ -144,15 +137,41 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
+static small_planes_t small_planes(const cnet_call *call) {
+    const cnet_max_pool2d_arguments *a = &call->max_pool2d;
+    return (small_planes_t){
+        .from = a->x,
+        .to = a->y,
+        .indices = a->indices,
+        .planes = a->g.n * a->g.c,
+        .from_cells = a->g.h * a->g.w,
+        .to_cells = a->g.oh * a->g.ow,
+        .run = CNET_FN(max_pool2d_nhwc),
+        .call = {.threads = 1, .max_pool2d_nhwc = {.g = planes_as_channels(&a->g)}},
+    };
+}
+
+size_t CNET_FN(max_pool2d_workspace)(cnet_call *call) {
+    const small_planes_t small = small_planes(call);
+    return has_small_planes(&call->max_pool2d.g)
+               ? CNET_FN(small_planes_workspace)(&small, call->threads)
+               : 0;
+}
+
 /* y[n, c, oh, ow] = the largest cell of the window, indices[n, c, oh, ow] = its position ih * w +
  * iw in the plane.
  *
  * x (n, c, h, w), y and indices (n, c, oh, ow), indices may be NULL; overwrites both. Of equal
  * cells, the first in row-major order is taken. NaN is larger than every number; of several NaN,
  * the last is taken. A window without cells in the image gives -inf and -1. Exact. Parallel over
- * planes (n, c). */
+ * planes (n, c). Workspace: small planes with channels last. */
 void CNET_FN(max_pool2d)(const cnet_call *call) {
     const cnet_max_pool2d_arguments *a = &call->max_pool2d;
+    if (has_small_planes(&a->g)) {
+        const small_planes_t small = small_planes(call);
+        CNET_FN(pool_small_planes)(&small, call);
+        return;
+    }
     const job_t job = {.from = a->x, .to = a->y, .indices = a->indices, .g = &a->g};
     cnet_parallel(max_planes, &job, pool_chunks(&a->g), call->threads);
 }

@@ -6,6 +6,10 @@
 #include "strided.h"
 #include "window.h"
 
+/* The positions of the maxima in a vector of outputs. */
+typedef int32_t positions
+    __attribute__((vector_size(VECTOR_BYTES / sizeof(real) * sizeof(int32_t))));
+
 /* The number of planes (n, c) in a chunk, and the number of chunks. */
 static inline ptrdiff_t pool_planes_per_chunk(const cnet_window2d *g) {
     return max_size(1, ELEMENTS_PER_CHUNK / max_size(1, max_size(g->h * g->w, g->oh * g->ow)));

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd import Array, Context, Operation
 from ..tensor import Operand, Tensor, TensorLike, array_of
+from ._choice import choose
 from ._common import unbroadcast, weak
 from ._dims import broadcast
 from .indexing import Index
@@ -68,16 +69,14 @@ class MaskedFill(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, mask: Array, value: Any) -> Array:
         ctx.save_for_backward(mask)
-        y = np.array(expanded_array(x, broadcast("masked_fill", x.shape, mask.shape)))
-        np.putmask(y, expanded_array(mask, y.shape), np.array(value, y.dtype))
-        return y
+        return choose(mask, np.array(value, x.dtype), x)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (mask,) = ctx.saved
         need_x, _, need_value = ctx.needs_input_grad
-        dx = unbroadcast(np.where(mask, 0, grad), ctx.input_shape(0)) if need_x else None
-        return dx, None, np.where(mask, grad, 0).sum() if need_value else None
+        dx = unbroadcast(choose(mask, 0, grad), ctx.input_shape(0)) if need_x else None
+        return dx, None, choose(mask, grad, 0).sum() if need_value else None
 
 
 @operation(MaskedFill, methods=("masked_fill",), written=("masked_fill_",))
@@ -146,7 +145,7 @@ class MaskedScatter(Operation[Tensor]):
             dsource = np.zeros(ctx.input_shape(2), grad.dtype)
             chosen = grad[mask]
             dsource.reshape(-1)[: chosen.size] = chosen
-        dx = unbroadcast(np.where(mask, 0, grad), ctx.input_shape(0)) if need_x else None
+        dx = unbroadcast(choose(mask, 0, grad), ctx.input_shape(0)) if need_x else None
         return dx, None, dsource
 
 

@@ -15,6 +15,7 @@ from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike, array_of
+from ._choice import choose
 from ._common import unbroadcast, weak
 from ._elementwise import by_kernel, check_broadcast, define, direct, formula
 from ._out import written
@@ -412,7 +413,7 @@ class Where(Operation[Tensor]):
         if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype):
             a, b = promoted("where", a, b)
         try:
-            return np.where(condition, a, b)
+            return choose(condition, a, b)
         except ValueError:
             check_broadcast("where", (condition, a, b))
             raise
@@ -428,8 +429,8 @@ class Where(Operation[Tensor]):
         _, need_a, need_b = ctx.needs_input_grad
         return (
             None,
-            unbroadcast(np.where(condition, grad, 0), ctx.input_shape(1)) if need_a else None,
-            unbroadcast(np.where(condition, 0, grad), ctx.input_shape(2)) if need_b else None,
+            unbroadcast(choose(condition, grad, 0), ctx.input_shape(1)) if need_a else None,
+            unbroadcast(choose(condition, 0, grad), ctx.input_shape(2)) if need_b else None,
         )
 
 
