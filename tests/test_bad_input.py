@@ -116,7 +116,8 @@ def _valid(function: Callable[..., Any], required: list[str]) -> dict[str, Any] 
     """Values of the required parameters with which a call succeeds."""
     choices = [VALUES.get(name, []) + ANY for name in required]
     count = {0: 1, 1: 20, 2: 8, 3: 5}.get(len(required), 3)
-    for values in itertools.product(*[choice[:count] for choice in choices]):
+    combinations = itertools.product(*[choice[:count] for choice in choices])
+    for values in itertools.islice(combinations, 600):
         try:
             function(**dict(zip(required, map(_made, values), strict=True)))
         except Exception:

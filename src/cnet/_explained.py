@@ -114,12 +114,14 @@ def explain(
             _require(name, parameter, value, hint, convertible)
     message = f"{name}: {message[head.end() :] if head else message}"
     kind = next(kind for kind in type(error).__mro__ if kind in _KINDS)
-    raise kind(message).with_traceback(error.__traceback__) from None
+    raise kind(message).with_traceback(error.__traceback__) from error.__cause__
 
 
 def _is_of_arguments(error: Exception) -> bool:
     """Whether wrong arguments may have led to an exception inside of the package."""
-    if type(error) not in _KINDS and type(error).__module__.partition(".")[0] != "numpy":
+    kind = type(error)
+    is_of_numpy = kind.__module__.partition(".")[0] == "numpy"
+    if kind not in _KINDS and not (is_of_numpy and issubclass(kind, tuple(_KINDS))):
         return False
     traceback = error.__traceback__
     while traceback is not None:
