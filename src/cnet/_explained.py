@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from numbers import Real
 from operator import index
-from types import NoneType, UnionType
+from types import FrameType, NoneType, UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 import numpy as np
@@ -114,20 +114,28 @@ def explain(
             _require(name, parameter, value, hint, convertible)
     message = f"{name}: {message[head.end() :] if head else message}"
     kind = next(kind for kind in type(error).__mro__ if kind in _KINDS)
-    raise kind(message).with_traceback(error.__traceback__) from None
+    raise kind(message).with_traceback(error.__traceback__) from error.__cause__
 
 
 def _is_of_arguments(error: Exception) -> bool:
     """Whether wrong arguments may have led to an exception inside of the package."""
-    if type(error) not in _KINDS and type(error).__module__.partition(".")[0] != "numpy":
+    kind = type(error)
+    is_of_numpy = kind.__module__.partition(".")[0] == "numpy"
+    if kind not in _KINDS and not (is_of_numpy and issubclass(kind, tuple(_KINDS))):
         return False
     traceback = error.__traceback__
     while traceback is not None:
-        module = str(traceback.tb_frame.f_globals.get("__name__"))
-        if module.partition(".")[0] not in _INSIDE:
+        if not _is_inside(traceback.tb_frame):
             return False
         traceback = traceback.tb_next
     return True
+
+
+def _is_inside(frame: FrameType) -> bool:
+    module = frame.f_globals.get("__name__")
+    if module is None:  # compiled by Cython
+        return "cnet/_core" in frame.f_code.co_filename
+    return str(module).partition(".")[0] in _INSIDE
 
 
 def _require(name: str, parameter: str, value: Any, hint: Any, convertible: bool = True) -> None:
@@ -256,7 +264,7 @@ def _name(hint: Any) -> str:
     kind = origin if isinstance(origin, type) else hint
     if kind is np.ndarray:
         return "an array of real numbers"
-    if options and isinstance(kind, type) and issubclass(kind, Sequence):
+    if options and options[0] is not Any and isinstance(kind, type) and issubclass(kind, Sequence):
         parts = [f"{_name(part).split(' ', 1)[-1]}s" for part in _alternatives(options[0])]
         return f"a sequence of {' or '.join(parts)}"
     name = getattr(kind, "__name__", str(kind))

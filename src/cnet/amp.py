@@ -4,9 +4,10 @@ As in PyTorch without a GPU, `autocast` and `GradScaler` for "cuda" are disabled
 they were enabled by the program. Mixed precision on the CPU is refused.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from ._warning import warn
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
 
@@ -53,9 +54,7 @@ class autocast:
                 "autocast: mixed precision is not supported on the CPU; use enabled=False"
             )
         if enabled:
-            warnings.warn(
-                f"autocast: {device_type} is not available; disabled", UserWarning, stacklevel=2
-            )
+            warn(f"autocast: {device_type} is not available; disabled")
 
     def __enter__(self) -> "autocast":
         return self
@@ -103,9 +102,7 @@ class GradScaler:
         if enabled and str(device).startswith("cpu"):
             raise NotImplementedError("GradScaler: mixed precision is not supported on the CPU")
         if enabled:
-            warnings.warn(
-                f"GradScaler: {device} is not available; disabled", UserWarning, stacklevel=2
-            )
+            warn(f"GradScaler: {device} is not available; disabled")
 
     def scale(self, outputs: Any) -> Any:
         """Return the outputs unchanged."""

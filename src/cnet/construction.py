@@ -1,11 +1,11 @@
 """How data of all kinds become the array of a tensor."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ._warning import warn
 from .arrays import Array
 from .dtypes import DType, as_dtype, of_number
 from .engine import Variable
@@ -94,4 +94,4 @@ def numbers(x: Any) -> Any:
 def note_volatile(volatile: Any) -> None:
     """Warn of an option of PyTorch's older ``Variable``."""
     if volatile is not None:
-        warnings.warn("Variable: volatile has no effect; use torch.no_grad()", stacklevel=3)
+        warn("Variable: volatile has no effect; use torch.no_grad()")

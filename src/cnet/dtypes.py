@@ -96,7 +96,7 @@ def get_default_dtype() -> np.dtype[Any]:
 
 
 def set_default_dtype(d: npt.DTypeLike) -> None:
-    """Set the dtype of Python floats and of new tensors.
+    """Set the dtype of Python floats, of new tensors and of the parameters of new layers.
 
     Parameters
     ----------

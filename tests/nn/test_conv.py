@@ -42,6 +42,11 @@ def test_parameters(axes):
     assert layer.weight.shape == (4, 3, *[3] * axes)
     assert layer.bias.shape == (6,)
     assert layer.weight.dtype == np.float64
+    for kind in (f"Conv{axes}d", f"ConvTranspose{axes}d"):
+        layer = getattr(nn, kind)(4, 6, 3, device="cpu", dtype=None)
+        assert layer.weight.dtype == np.float32
+        with pytest.raises(RuntimeError, match=f"{kind}: device must be 'cpu'"):
+            getattr(nn, kind)(4, 6, 3, device="cuda")
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])

@@ -209,6 +209,8 @@ def test_layers_start_within_one_over_the_root_of_fan_in(layer, fan_in):
          lambda: init.uniform_(np.zeros(3, np.int64))),
         (ValueError, "uniform_: a must be at most b (got 1 and 0)",
          lambda: init.uniform_(np.empty(3), 1, 0)),
+        (ValueError, "trunc_normal_: mean must be finite (got nan)",
+         lambda: init.trunc_normal_(np.empty(3), mean=np.nan)),
         (ValueError, "trunc_normal_: std must be positive (got 0)",
          lambda: init.trunc_normal_(np.empty(3), std=0)),
         (ValueError, "trunc_normal_: a must be less than b (got 2 and 2)",

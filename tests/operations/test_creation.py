@@ -133,6 +133,16 @@ def test_the_default_dtype():
         assert cnet.get_default_dtype() == np.float64
         for x in (cnet.zeros(1), cnet.tensor(1.5), cnet.ones(1, dtype=int) * 1.5, cnet.Tensor([1])):
             assert x.dtype == np.float64
+        layers = (
+            cnet.nn.Linear(2, 2),
+            cnet.nn.Conv2d(1, 1, 1),
+            cnet.nn.BatchNorm1d(2),
+            cnet.nn.PReLU(),
+        )
+        for layer in (*layers, cnet.nn.LazyLinear(3), cnet.nn.LSTM(2, 2), cnet.nn.Embedding(2, 2)):
+            assert {parameter.dtype for parameter in layer.parameters()} == {np.dtype(np.float64)}
+        image = np.full((2, 2), 255, np.uint8)
+        assert cnet.transforms.functional.to_tensor(image).dtype == np.float64
         with pytest.raises(TypeError, match="set_default_dtype: d must be"):
             cnet.set_default_dtype(cnet.float16)
     finally:

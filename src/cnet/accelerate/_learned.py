@@ -1,12 +1,12 @@
 """What has been learned about a watched function, and the calls that cnet computes."""
 
-import warnings
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any
 
+from .._warning import warn
 from . import _deferred
 from ._compare import Mismatch, compare, run_original
 from ._fewer import Different
@@ -204,7 +204,7 @@ class Learned:
         own.stop(f"{mismatch}")
         if own.options.on_mismatch == "raise":
             raise AccelerateError(text)
-        warnings.warn(text, AccelerateWarning, stacklevel=5)
+        warn(text, AccelerateWarning)
 
     # ---- Dropping --------------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """Dropout of elements and of channels, with zeros or with the saturated value of SELU."""
 
-import warnings
 from math import sqrt
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from .. import random
 from .._explained import explained
+from .._warning import warn
 from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..operations._promotion import require_float
@@ -208,10 +208,9 @@ def dropout2d(
     """
     if input.ndim != 4:
         advice = "use dropout1d" if input.ndim == 3 else "use dropout"
-        warnings.warn(
+        warn(
             f"dropout2d: input should have 4 dimensions; the first two are taken as (n, c); "
-            f"{advice} instead (got shape {input.shape})",
-            stacklevel=3,
+            f"{advice} instead (got shape {input.shape})"
         )
     return _applied("dropout2d", input, p, training, inplace, axes=2)
 
@@ -232,10 +231,9 @@ def dropout3d(
     0.0
     """
     if input.ndim not in (4, 5):
-        warnings.warn(
+        warn(
             "dropout3d: input should have 4 or 5 dimensions; use dropout instead "
-            f"(got shape {input.shape})",
-            stacklevel=3,
+            f"(got shape {input.shape})"
         )
     return _applied("dropout3d", input, p, training, inplace, axes=2 if input.ndim == 5 else 1)
 

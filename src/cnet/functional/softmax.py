@@ -1,6 +1,5 @@
 """Softmax and its logarithm."""
 
-import warnings
 from operator import index
 from typing import Any, ClassVar
 
@@ -9,6 +8,7 @@ import numpy.typing as npt
 
 from .. import kernels, random
 from .._explained import explained
+from .._warning import warn
 from ..autograd import Array, Context, Operation
 from ..operations._common import also_dim
 from ..operations._promotion import require_float
@@ -58,17 +58,14 @@ def _arguments(
 ) -> tuple[TensorLike, int]:
     """Check the arguments; return the converted input and the axis."""
     if not isinstance(stacklevel, int):  # `torch.softmax` has the dtype in this place
-        stacklevel, dtype = 3, stacklevel
+        dtype = stacklevel
     if dtype is not None:
         x = as_tensor(x, dtype)
     require_float(function, x)
     ndim = x.ndim
     if axis is None:
         axis = 0 if ndim in (0, 1, 3) else 1
-        warnings.warn(
-            f"{function}: the implicit choice of dim is deprecated; use dim={axis}",
-            stacklevel=stacklevel + 1,
-        )
+        warn(f"{function}: the implicit choice of dim is deprecated; use dim={axis}")
     reach = ndim or 1
     if not -reach <= index(axis) < reach:
         raise np.exceptions.AxisError(axis, ndim, function)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..dtypes import DType
+from ..dtypes import DType, get_default_dtype
 
 
 def integer(function: str, name: str, value: object, minimum: int = 1) -> int:
@@ -32,7 +32,7 @@ def float_dtype(function: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
 def parameter_dtype(function: str, device: object, dtype: DType) -> np.dtype[Any]:
     """The dtype of a layer's parameters, from the arguments that PyTorch's constructors have.
 
-    None means the CPU and float32.
+    None means the CPU and the default dtype.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def parameter_dtype(function: str, device: object, dtype: DType) -> np.dtype[Any
     """
     if device is not None and str(device) not in ("cpu", "cpu:0"):
         raise RuntimeError(f"{function}: device must be 'cpu' (got {device!r})")
-    return float_dtype(function, np.float32 if dtype is None else dtype)
+    return float_dtype(function, get_default_dtype() if dtype is None else dtype)
 
 
 def choice(function: str, name: str, value: object, allowed: tuple[str, ...]) -> str:

@@ -5,10 +5,10 @@ In the backward pass, the one after the module gets the gradients of the outputs
 it those of the inputs.
 """
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from .._warning import warn
 from ..autograd import Context, Operation
 from ..grad_mode import is_grad_enabled
 from ..tensor import Tensor, array_of
@@ -58,10 +58,9 @@ class BackwardHooks:
     def watch_output(self, output: Any) -> Any:
         """Call the hooks when the gradients of the output, a tensor or a tuple, are complete."""
         if not isinstance(output, (Tensor, tuple)):
-            warnings.warn(
+            warn(
                 f"{type(self._module).__name__}: backward hooks need an output that is a tensor or "
-                f"a tuple of tensors (got {type(output).__name__})",
-                stacklevel=4,
+                f"a tuple of tensors (got {type(output).__name__})"
             )
             return output
         outputs = output if isinstance(output, tuple) else (output,)

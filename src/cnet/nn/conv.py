@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import functional as F
 from .. import geometry
+from ..dtypes import DType
 from ..tensor import Tensor
 from . import init
-from ._arguments import choice, float_dtype, integer
+from ._arguments import choice, integer, parameter_dtype
 from .module import Module
 from .parameter import Parameter
 
@@ -40,7 +40,7 @@ class ConvNd(Module):
     def _set_up(
         self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes,
         padding: Padding, dilation: Sizes, groups: int, bias: bool, padding_mode: str,
-        dtype: npt.DTypeLike, output_padding: Sizes = 0,
+        device: Any, dtype: DType, output_padding: Sizes = 0,
     ) -> None:  # fmt: skip
         name, axes = type(self).__name__, self.axes
         self.in_channels = integer(name, "in_channels", in_channels, 0)
@@ -66,7 +66,7 @@ class ConvNd(Module):
         if self.transposed:
             first, second = second, first
         shape = first, second // self.groups, *self.kernel_size
-        resolved = float_dtype(name, dtype)
+        resolved = parameter_dtype(name, device, dtype)
         self.weight = Parameter(np.empty(shape, resolved))
         self.bias = Parameter(np.empty(self.out_channels, resolved)) if bias else None
         self.reset_parameters()
@@ -138,6 +138,8 @@ class Conv1d(ConvNd):
         Whether a bias is added to each output channel.
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}, default 'zeros'
         The values of the added cells; see `cnet.functional.pad`.
+    device : optional
+        Only the CPU is supported.
     dtype : {float32, float64}, default float32
         The dtype of the parameters; the input must have the same dtype.
 
@@ -175,13 +177,13 @@ class Conv1d(ConvNd):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
-        *,
-        dtype: npt.DTypeLike = np.float32,
+        device: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self._set_up(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
-            padding_mode, dtype,
+            padding_mode, device, dtype,
         )  # fmt: skip
 
 
@@ -210,6 +212,8 @@ class Conv2d(ConvNd):
         Whether a bias is added to each output channel.
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}, default 'zeros'
         The values of the added cells; see `cnet.functional.pad`.
+    device : optional
+        Only the CPU is supported.
     dtype : {float32, float64}, default float32
         The dtype of the parameters; the input must have the same dtype.
 
@@ -255,13 +259,13 @@ class Conv2d(ConvNd):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
-        *,
-        dtype: npt.DTypeLike = np.float32,
+        device: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self._set_up(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
-            padding_mode, dtype,
+            padding_mode, device, dtype,
         )  # fmt: skip
 
 
@@ -290,6 +294,8 @@ class Conv3d(ConvNd):
         Whether a bias is added to each output channel.
     padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}, default 'zeros'
         The values of the added cells; see `cnet.functional.pad`.
+    device : optional
+        Only the CPU is supported.
     dtype : {float32, float64}, default float32
         The dtype of the parameters; the input must have the same dtype.
 
@@ -327,11 +333,11 @@ class Conv3d(ConvNd):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
-        *,
-        dtype: npt.DTypeLike = np.float32,
+        device: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self._set_up(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
-            padding_mode, dtype,
+            padding_mode, device, dtype,
         )  # fmt: skip

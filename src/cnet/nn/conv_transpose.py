@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from .. import functional as F
 from .. import geometry
+from ..dtypes import DType
 from ..tensor import Tensor
 from .conv import ConvNd, Sizes
 
@@ -32,13 +30,13 @@ class _ConvTransposeNd(ConvNd):
         bias: bool = True,
         dilation: Sizes = 1,
         padding_mode: str = "zeros",
-        *,
-        dtype: npt.DTypeLike = np.float32,
+        device: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self._set_up(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
-            padding_mode, dtype, output_padding,
+            padding_mode, device, dtype, output_padding,
         )  # fmt: skip
 
     def _window(self) -> geometry.Conv:
@@ -112,6 +110,8 @@ class ConvTranspose1d(_ConvTransposeNd):
         Distance between neighbouring elements of a kernel.
     padding_mode : {'zeros'}, default 'zeros'
         Other modes are not supported, as in PyTorch.
+    device : optional
+        Only the CPU is supported.
     dtype : {float32, float64}, default float32
         The dtype of the parameters; the input must have the same dtype.
 
@@ -167,6 +167,8 @@ class ConvTranspose2d(_ConvTransposeNd):
         Distance between neighbouring elements of a kernel.
     padding_mode : {'zeros'}, default 'zeros'
         Other modes are not supported, as in PyTorch.
+    device : optional
+        Only the CPU is supported.
     dtype : {float32, float64}, default float32
         The dtype of the parameters; the input must have the same dtype.
 
@@ -222,6 +224,8 @@ class ConvTranspose3d(_ConvTransposeNd):
         Distance between neighbouring elements of a kernel.
     padding_mode : {'zeros'}, default 'zeros'
         Other modes are not supported, as in PyTorch.
+    device : optional
+        Only the CPU is supported.
     dtype : {float32, float64}, default float32
         The dtype of the parameters; the input must have the same dtype.
 

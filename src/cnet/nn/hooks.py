@@ -1,9 +1,9 @@
 """The call of a module: its forward method, with hooks around it and around its backward pass."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from .._warning import warn
 from ..grad_mode import current
 from ..tensor import HookHandle
 from .backward_hooks import BackwardHooks
@@ -83,10 +83,9 @@ class Hooked:
         try:
             return _after(hook, self, args, kwargs, output)
         except Exception as error:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: a forward hook with always_call=True raised "
-                f"{type(error).__name__} after another error in forward: {error}",
-                stacklevel=4,
+                f"{type(error).__name__} after another error in forward: {error}"
             )
             return output
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..dtypes import DType
+from ..dtypes import DType, get_default_dtype
 from ..engine import Variable
 from ..tensor import Tensor
 
@@ -41,7 +41,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
-        super().__init__(np.empty(0, np.float32) if data is None else data, requires_grad)
+        super().__init__(np.empty(0, get_default_dtype()) if data is None else data, requires_grad)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
@@ -70,7 +70,7 @@ class Buffer(Tensor):
     __slots__ = ("persistent",)
 
     def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
-        super().__init__(np.empty(0, np.float32) if data is None else data)
+        super().__init__(np.empty(0, get_default_dtype()) if data is None else data)
         self.persistent = persistent
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -87,7 +87,7 @@ class _Uninitialized(Tensor):
     becomes: ClassVar[type[Tensor]]
 
     def __init__(self, requires_grad: bool = False, dtype: DType = None) -> None:
-        dtype = np.dtype(np.float32 if dtype is None else dtype)
+        dtype = np.dtype(get_default_dtype() if dtype is None else dtype)
         self._init(np.empty(0, dtype))
         self._requires_grad = requires_grad
 

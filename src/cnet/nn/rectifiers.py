@@ -7,6 +7,7 @@ import numpy as np
 from .. import functional as F
 from ..tensor import Tensor
 from ._activation import Activation
+from ._arguments import parameter_dtype
 from .init import constant_
 from .parameter import Parameter
 
@@ -138,11 +139,9 @@ class PReLU(Activation):
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
     ) -> None:
         super().__init__()
-        if str(device) not in ("None", "cpu"):
-            raise RuntimeError(f"PReLU: device must be 'cpu' (got {str(device)!r})")
         self.num_parameters = num_parameters
         self.init = init
-        self.weight = Parameter(np.empty(num_parameters, dtype or np.float32))
+        self.weight = Parameter(np.empty(num_parameters, parameter_dtype("PReLU", device, dtype)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -38,7 +38,7 @@ class Softmax(Activation):
         self.dim = dim
 
     def forward(self, input: Any) -> Tensor:
-        return F.softmax(input, self.dim, _stacklevel=5)
+        return F.softmax(input, self.dim)
 
 
 class LogSoftmax(Activation):
@@ -71,7 +71,7 @@ class LogSoftmax(Activation):
         self.dim = dim
 
     def forward(self, input: Any) -> Tensor:
-        return F.log_softmax(input, self.dim, _stacklevel=5)
+        return F.log_softmax(input, self.dim)
 
 
 class Softmin(Activation):
@@ -97,7 +97,7 @@ class Softmin(Activation):
         self.dim = dim
 
     def forward(self, input: Any) -> Tensor:
-        return F.softmin(input, self.dim, _stacklevel=5)
+        return F.softmin(input, self.dim)
 
 
 class Softmax2d(Activation):

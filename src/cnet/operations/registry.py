@@ -91,16 +91,16 @@ def operation(
         if not writes_out and declares_out(call):
             call = accepts_out(call)
         for name in methods:
-            setattr(Methods, name, computed if name.startswith("__") else call)
+            _add_method(name, computed if name.startswith("__") else call)
         for name in properties:
             setattr(Methods, name, property(call))
         if reflected:
             setattr(Methods, reflected, lambda right, left: call(left, right))
         for name in in_place:
             assert function is not None
-            setattr(Methods, name, _writing(function))
+            _add_method(name, _writing(function, call))
         for name in written:
-            setattr(Methods, name, _written_back(name, call))
+            _add_method(name, _written_back(name, call))
         numpy_protocol.counterparts.update(dict.fromkeys(numpy, call))
         entries.append(
             Entry(
@@ -113,7 +113,27 @@ def operation(
     return register
 
 
-def _writing(function: type[Operation[Any]]) -> Callable[..., Any]:
+def _add_method(name: str, function: Callable[..., Any]) -> None:
+    """Add a method to `Tensor`, where `help` and `pickle` find a function that is nothing else."""
+    if "<locals>" in function.__qualname__:
+        function.__name__, function.__qualname__ = name, f"Tensor.{name}"
+        function.__module__ = "cnet.tensor"
+    setattr(Methods, name, function)
+
+
+def in_place_of(call: Callable[..., Any]) -> Callable[[Public], Public]:
+    """A decorator of a function that does the same as another with this signature, but in place."""
+
+    def decorate(function: Public) -> Public:
+        function.__doc__ = f"Like `{call.__name__}`, but in place."
+        function.__wrapped__ = call  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+def _writing(function: type[Operation[Any]], call: Callable[..., Any]) -> Callable[..., Any]:
+    @in_place_of(call)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return apply_in_place(function, self, *map(weak, args), **kwargs)
 
@@ -121,6 +141,7 @@ def _writing(function: type[Operation[Any]]) -> Callable[..., Any]:
 
 
 def _written_back(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    @in_place_of(call)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         # The graph may save the argument, which must not change then.
         recorded = False

@@ -10,7 +10,7 @@ from ..inplace import take_over
 from ..tensor import Tensor
 from ._options import sizes
 from .axes import t, transpose
-from .registry import operation
+from .registry import in_place_of, operation
 from .shape import squeeze, unsqueeze
 from .splitting import as_strided
 
@@ -21,6 +21,7 @@ def _method(name: str, function: Callable[..., Tensor]) -> None:
     """Register a method that gives a tensor the shape of a view of it."""
 
     @operation(methods=(name,))
+    @in_place_of(function)
     def change(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         take_over(self, function, *args, **kwargs)
         return self

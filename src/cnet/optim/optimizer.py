@@ -1,6 +1,5 @@
 """Optimizer: groups of parameters, their options, and the state of the update rule."""
 
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -10,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .._explained import Explained
+from .._warning import warn
 from ..grad_mode import current
 from ..propagation import zero_grad
 from ..tensor import Tensor
@@ -220,10 +220,9 @@ class Optimizer(Explained):
                 raise ValueError(f"{self._name}: either all groups must have names or none")
         ids = {id(param) for param in params}
         if len(ids) < len(params):
-            warnings.warn(
+            warn(
                 f"{self._name}: a group contains a parameter twice, so that each step updates it "
-                "twice",
-                stacklevel=4,
+                "twice"
             )
         if any(id(param) in ids for param in self._all_params()):
             raise ValueError(f"{self._name}: a parameter must not be in two groups")

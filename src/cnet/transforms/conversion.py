@@ -14,7 +14,7 @@ from .images import Image
 class ToTensor(Transform):
     """Convert a PIL image or an array (h, w, c) to a tensor (c, h, w); see `functional.to_tensor`.
 
-    Images of 8 bits become float32 with values between 0 and 1.
+    Images of 8 bits get the default dtype, which is float32, with values between 0 and 1.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Records for TensorBoard, written by tensorboardX."""
 
-import warnings
 from typing import Any, Self
 
+from .._warning import warn
 from ..tensor import Tensor
 
 
@@ -50,9 +50,7 @@ class SummaryWriter:
 
     def add_graph(self, *args: Any, **kwargs: Any) -> None:
         """Write nothing, with a warning: `cnet.graph` shows a graph."""
-        warnings.warn(
-            "SummaryWriter.add_graph: writes nothing; use cnet.graph to show a graph", stacklevel=2
-        )
+        warn("SummaryWriter.add_graph: writes nothing; use cnet.graph to show a graph")
 
     def __getattr__(self, name: str) -> Any:
         if name == "_writer":

@@ -1,8 +1,8 @@
 """The arguments and the reduction that losses share."""
 
-import warnings
 from typing import Any
 
+from ..._warning import warn
 from ...autograd import Array, Context, Operation
 from ...operations._sums import average, spread, total
 from ...operations.reductions import Mean
@@ -68,10 +68,7 @@ def reduction_of(
     if size_average is not None or reduce is not None:
         averages = size_average is None or size_average
         reduction = ("mean" if averages else "sum") if reduce is None or reduce else "none"
-        warnings.warn(
-            f"{function}: size_average and reduce are deprecated; use reduction={reduction!r}",
-            stacklevel=4,
-        )
+        warn(f"{function}: size_average and reduce are deprecated; use reduction={reduction!r}")
     if reduction not in ("mean", "sum", "none") and reduction not in more:
         others = "".join([f"{name!r}, " for name in more])
         raise ValueError(
@@ -90,10 +87,9 @@ def check_same_shape(function: str, input: Tensor, target: Tensor) -> None:
 
 def warn_of_broadcasting(function: str, input: Tensor, target: Tensor) -> None:
     if input.shape != target.shape:
-        warnings.warn(
+        warn(
             f"{function}: target.shape differs from input.shape, so they are broadcast, which "
-            f"is probably a mistake (got {target.shape} and {input.shape})",
-            stacklevel=4,
+            f"is probably a mistake (got {target.shape} and {input.shape})"
         )
 
 

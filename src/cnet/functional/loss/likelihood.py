@@ -1,12 +1,12 @@
 """Negative log-likelihoods of distributions, and the divergence of two distributions."""
 
-import warnings
 from math import log, pi
 from typing import Any
 
 import numpy as np
 
 from ..._explained import explained
+from ..._warning import warn
 from ...autograd import Array, Context, Operation, no_grad
 from ...operations._common import unbroadcast
 from ...operations._elementwise import computed
@@ -97,10 +97,9 @@ def kl_div(
     reduction = reduction_of("kl_div", reduction, size_average, reduce, more=("batchmean",))
     input, target = as_tensor(input), as_tensor(target)
     if reduction == "mean":
-        warnings.warn(
+        warn(
             "kl_div: reduction='mean' divides by the number of elements; use 'batchmean' for the "
-            "Kullback-Leibler divergence",
-            stacklevel=3,
+            "Kullback-Leibler divergence"
         )
     if reduction != "batchmean":
         return loss_of(KLDivergence, input, target, reduction=reduction, log_target=log_target)

@@ -1,7 +1,6 @@
 """Initial values from simple distributions, and constants."""
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._explained import explained
+from ..._warning import warn
 from ...random import default_generator
 from ...tensor import Tensor
 
@@ -130,7 +130,7 @@ def trunc_normal_(
     TypeError
         If `tensor` does not have a float dtype.
     ValueError
-        If `std` is not positive, or `a` is not less than `b`.
+        If `mean` is not finite, `std` is not positive, or `a` is not less than `b`.
 
     Warns
     -----
@@ -145,16 +145,17 @@ def trunc_normal_(
     >>> bool((abs(w) <= 1).all())
     True
     """
+    if not math.isfinite(mean):
+        raise ValueError(f"trunc_normal_: mean must be finite (got {mean})")
     if not std > 0:
         raise ValueError(f"trunc_normal_: std must be positive (got {std})")
     if not a < b:
         raise ValueError(f"trunc_normal_: a must be less than b (got {a} and {b})")
     array = writable("trunc_normal_", tensor)
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn(
+        warn(
             "trunc_normal_: mean is more than two standard deviations outside of the bounds "
-            f"(got mean={mean}, std={std}, a={a}, b={b})",
-            stacklevel=2,
+            f"(got mean={mean}, std={std}, a={a}, b={b})"
         )
     draw = _truncated(generator or default_generator(), mean, std, a, b)
     values, missing = np.empty(array.size), np.arange(array.size)

@@ -1,9 +1,10 @@
 """Names without an underscore at the end, which warn and call the functions with one."""
 
-import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+
+from ..._warning import warn
 
 
 def deprecated(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -12,9 +13,7 @@ def deprecated(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        warnings.warn(
-            f"nn.init.{name[:-1]} is deprecated; use nn.init.{name}", FutureWarning, stacklevel=2
-        )
+        warn(f"nn.init.{name[:-1]} is deprecated; use nn.init.{name}", FutureWarning)
         return function(*args, **kwargs)
 
     call.__name__ = call.__qualname__ = name[:-1]

@@ -1,9 +1,9 @@
 """Instance normalisation."""
 
-import warnings
 from typing import Any
 
 from ... import functional as F
+from ..._warning import warn
 from ...dtypes import DType
 from ...tensor import Tensor, as_tensor
 from ._running import ChannelNorm
@@ -56,7 +56,7 @@ class _InstanceNorm(ChannelNorm):
         )
         if self.affine or self.track_running_stats:
             raise ValueError(text)
-        warnings.warn(f"{text}; it has no effect if affine is False", stacklevel=3)
+        warn(f"{text}; it has no effect if affine is False")
 
 
 class InstanceNorm2d(_InstanceNorm):

@@ -1,13 +1,14 @@
 """Limits for gradients."""
 
 import math
-import warnings
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..._explained import explained
+from ..._warning import warn
+from ...dtypes import get_default_dtype
 from ...replay import repeated
 from ...tensor import Tensor, array_of
 
@@ -63,7 +64,7 @@ def get_total_norm(
 def _total_norm(tensors: list[Tensor], order: float, error_if_nonfinite: bool) -> Tensor:
     arrays = [array_of(tensor) for tensor in tensors]
     if not arrays:
-        return Tensor(np.float32(0))
+        return Tensor(get_default_dtype().type(0))
     norms = np.array([_norm(array, order) for array in arrays])
     total = Tensor(np.asarray(_norm(norms, order), np.result_type(*arrays)))
     if error_if_nonfinite and not math.isfinite(total.item()):
@@ -148,7 +149,7 @@ def clip_grad_norm(
     foreach: bool | None = None,
 ) -> Tensor:
     """PyTorch's deprecated name of `clip_grad_norm_`."""
-    warnings.warn("clip_grad_norm is deprecated; use clip_grad_norm_", FutureWarning, stacklevel=2)
+    warn("clip_grad_norm is deprecated; use clip_grad_norm_", FutureWarning)
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite)
 
 

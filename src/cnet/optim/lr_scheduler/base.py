@@ -1,11 +1,11 @@
 """LRScheduler: the base class of schedules."""
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from ..._explained import Explained
+from ..._warning import warn
 from ...replay import refuse
 from ...tensor import Tensor
 from ..optimizer import Optimizer
@@ -121,15 +121,14 @@ class LRScheduler(Explained):
             If the optimizer has made no step before, or `epoch` is given.
         """
         if self._step_count == 1 and not self.optimizer._opt_called:
-            warnings.warn(
+            warn(
                 f"{self._name}: call optimizer.step() before scheduler.step(); otherwise the first "
-                "learning rate is never used",
-                stacklevel=2,
+                "learning rate is never used"
             )
         refuse(f"it calls {self._name}.step; call that after the captured function")
         self._step_count += 1
         if epoch is not None:
-            warnings.warn(f"{self._name}: {EPOCH_WARNING}", stacklevel=2)
+            warn(f"{self._name}: {EPOCH_WARNING}")
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: int | None = None) -> None:
@@ -148,10 +147,9 @@ class LRScheduler(Explained):
 
     def _warn_outside_step(self) -> None:
         if not self._get_lr_called_within_step:
-            warnings.warn(
+            warn(
                 f"{self._name}: get_lr computes a new learning rate; use get_last_lr for the "
-                "present one",
-                stacklevel=3,
+                "present one"
             )
 
     def _set_rates(self, values: Rates) -> None:

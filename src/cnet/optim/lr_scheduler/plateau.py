@@ -1,10 +1,10 @@
 """ReduceLROnPlateau."""
 
 import math
-import warnings
 from collections.abc import Mapping
 from typing import Any, SupportsFloat
 
+from ..._warning import warn
 from ..optimizer import Optimizer
 from .base import EPOCH_WARNING, LRScheduler, group_values, set_value
 
@@ -120,7 +120,7 @@ class ReduceLROnPlateau(LRScheduler):
             If a group was added, and `min_lr` is a list without an item for it.
         """
         if epoch is not None:
-            warnings.warn(f"{self._name}: {EPOCH_WARNING}", stacklevel=2)
+            warn(f"{self._name}: {EPOCH_WARNING}")
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         current = float(metrics)
         if self._is_better(current, self.best):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..._explained import explained
+from ...dtypes import get_default_dtype
 from ...tensor import Tensor
 from ..images import Array, Image, channels, check_image, height_width, is_pil, largest
 
@@ -22,8 +23,8 @@ def to_tensor(pic: Image) -> Tensor:
     Returns
     -------
     Tensor
-        float32 with values between 0 and 1 for an image of 8 bits; otherwise the dtype and the
-        values of the image.
+        The default dtype, which is float32, with values between 0 and 1 for an image of 8 bits;
+        otherwise the dtype and the values of the image.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def to_tensor(pic: Image) -> Tensor:
     array = _pixels("to_tensor", pic)
     if array.dtype != np.uint8:
         return Tensor(np.array(array, order="C"))
-    result = array.astype(np.float32, order="C")
+    result = array.astype(get_default_dtype(), order="C")
     result /= 255
     return Tensor(result)
 

@@ -7,11 +7,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..._explained import explained
 from ...tensor import Tensor
 
 Array: TypeAlias = npt.NDArray[Any]
 
 
+@explained
 def default_collate(samples: Sequence[Any]) -> Any:
     """Stack samples into a batch, field by field.
 

@@ -1,7 +1,6 @@
 """Data sets: objects that return samples by index, or one after the other."""
 
 import itertools
-import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from math import floor
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._explained import Explained, explained
+from ..._warning import warn
 from ...tensor import Tensor, as_tensor
 from .shuffle import Seed, as_generator, draw_seed, permutation
 
@@ -398,5 +398,5 @@ def _sizes(lengths: Sequence[int] | Sequence[float], n: int) -> list[int]:
     for i in range(n - sum(sizes)):
         sizes[i % len(sizes)] += 1
     if 0 in sizes:
-        warnings.warn(f"random_split: part {sizes.index(0)} is empty", stacklevel=3)
+        warn(f"random_split: part {sizes.index(0)} is empty")
     return sizes
