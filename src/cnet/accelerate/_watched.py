@@ -308,6 +308,7 @@ class Watched:
             return False
         if situation.seconds < _budget.LEAST_SECONDS:
             situation.refusal = _short(situation)
+            self.keep_state(args)
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
@@ -341,8 +342,10 @@ class Watched:
             partner.is_wanted = True
             partner.wake()
             return False
-        if not partner.noting:
+        has_rested = partner.learned is not None and partner.learned.wake()
+        if has_rested or not partner.noting:
             partner.noting = MOST_NOTED
+            partner.latest.clear()
             partner.wake()
             return False
         if partner.reason or self.forward_call(args)[0] is not None:
