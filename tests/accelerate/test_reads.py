@@ -68,12 +68,14 @@ def test_both_originals_compute_until_the_backward_function_is_learned(
     assert plan.deferred
     assert not backward.plans
     assert len(computed) == 1
+    assert [situation.waits for situation in forward.situations.values()] == [True]
     assert forward.by_cnet <= 1
     assert forward.saved < 0  # what was computed after all is counted
     train(20, backward)
     assert backward.plans
     assert forward.plans == [plan]
     assert forward.by_cnet > 10
+    assert [situation.waits for situation in forward.situations.values()] == [False]
 
 
 def test_attributes_that_others_read_are_computed(computed: list[Any]) -> None:

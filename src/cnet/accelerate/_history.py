@@ -37,6 +37,8 @@ class Past:
     """Why the original computes them."""
     price: float = 0.0
     """Seconds of a search that was not finished."""
+    waits: bool = False
+    """Whether it saves nothing until its backward function is learned."""
 
     @property
     def all(self) -> float:

@@ -118,6 +118,7 @@ class Learned:
         if plan.forward is not None:
             plan.forward.is_followed = True
         use = self.used[plan] = Use(situation)
+        situation.waits = False
         result = self.checked_call(plan, use, values, made, args, kwargs)
         if (partner := own.partner(args)) is not None:
             partner.latest.pop(id(args[0]) if plan.own else None, None)
@@ -235,7 +236,7 @@ class Learned:
         if use.reads < MOST_READS and (own.noting or not may_rest):
             return
         if may_rest:
-            plan.is_resting, use.reads = True, 0
+            plan.is_resting, use.reads, use.situation.waits = True, 0, True
         else:
             self.compute_all()
 
@@ -243,7 +244,7 @@ class Learned:
         """Use all plans, since the backward function is to be learned; whether one has rested."""
         resting = [plan for plan in self.watched.plans if plan.is_resting]
         for plan in resting:
-            plan.is_resting = False
+            plan.is_resting = self.used[plan].situation.waits = False
         return bool(resting)
 
     # ---- Dropping --------------------------------------------------------------------------------
