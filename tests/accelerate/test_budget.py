@@ -1,5 +1,6 @@
 """A patient budget: a function is learned when its original has used enough time."""
 
+import gc
 import sys
 from types import ModuleType
 from typing import Any
@@ -267,3 +268,16 @@ def test_only_what_instances_hold_is_counted() -> None:
             self.many = [np.ones(7)] * 1000
 
     assert count_elements([Holder(), np]) == 11
+
+
+def test_counting_leaves_attributes_as_fast_as_they_are() -> None:
+    """Python keeps them in the instance until the first use of its ``__dict__``."""
+
+    class Layer:
+        def __init__(self) -> None:
+            self.weight = np.ones((2, 3))
+
+    layer = Layer()
+    held = [*map(type, gc.get_referents(layer))]
+    assert count_elements([layer]) == 6
+    assert [*map(type, gc.get_referents(layer))] == held

@@ -3,6 +3,7 @@
 Those of learning are of the processor, so that other programs do not end it earlier.
 """
 
+import gc
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -157,7 +158,7 @@ def count_elements(values: Iterable[Any]) -> int:
     """The elements of all arrays among values, and in what they hold."""
     found: dict[int, int] = {}
     for value in values:
-        _find_arrays(value, found, 3)
+        _find_arrays(value, found, 4)
     return sum(found.values())
 
 
@@ -183,11 +184,9 @@ def _find_arrays(value: Any, found: dict[int, int], depth: int) -> None:
     if isinstance(value, np.ndarray):
         found[id(value)] = value.size
         return
-    if is_plain(type(value)):  # modules and classes, which layers may hold, are not
-        held = [*value.__dict__.values()]
-    elif isinstance(value, (tuple, list, dict)) and len(value) <= MOST_ITEMS:
-        held = [*value.values()] if isinstance(value, dict) else [*value]
-    else:
+    is_container = isinstance(value, (tuple, list, dict)) and len(value) <= MOST_ITEMS
+    if not is_container and not is_plain(type(value)):  # modules and classes, which layers may hold
         return
+    held = gc.get_referents(value)  # to read __dict__ would make attributes slower from then on
     for item in held if depth else ():
         _find_arrays(item, found, depth - 1)

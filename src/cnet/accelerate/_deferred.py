@@ -8,6 +8,7 @@ of these inputs, in the method ``__getattr__`` that is added to the class.
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,9 +51,6 @@ class Pending:
 
 pending: dict[int, Pending] = {}
 """By the id of the instance."""
-
-read_counts: dict[tuple[type, str], int] = {}
-"""How often the attributes of a class have been computed after all."""
 
 
 def defer(instance: Any, plan: "Plan", values: "Values") -> None:
@@ -165,8 +163,9 @@ def hook(cls: type) -> None:
     def __getattr__(self: Any, name: str) -> Any:
         one = pending.get(id(self))
         if one is not None and name in one.plan.deferred:
-            read_counts[cls, name] = read_counts.get((cls, name), 0) + 1
+            start = thread_time()
             restore(self)
+            one.plan.recomputed += thread_time() - start
             return self.__dict__[name]
         return object.__getattribute__(self, name)  # raises the error of a missing attribute
 

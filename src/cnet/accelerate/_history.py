@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from .._files import atomic_write
 from .._folders import cache_folder
 
 LEAST_TOTAL = 1.0
@@ -36,6 +37,8 @@ class Past:
     """Why the original computes them."""
     price: float = 0.0
     """Seconds of a search that was not finished."""
+    waits: bool = False
+    """Whether it saves nothing until its backward function is learned."""
 
     @property
     def all(self) -> float:
@@ -90,10 +93,7 @@ class History:
         text = repr((self.key, _stamps(files), total, known))
         with suppress(OSError):
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            other = f"{self.path}.{os.getpid()}"
-            with open(other, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(other, self.path)
+            atomic_write(self.path, text.encode())
 
 
 def _stamps(files: Iterable[str]) -> dict[str, tuple[int, int]]:

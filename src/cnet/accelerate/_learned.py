@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FIRST_CALLS = 10
 """Calls after which a plan must be faster than the original, and at each check later."""
+MOST_READS = 3
+"""Calls after which attributes that a plan leaves out are computed after all, at most."""
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Use:
     """With the first one, which the original has made."""
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=FIRST_CALLS))
     """Of its last calls."""
+    reads: int = 0
+    """Calls after which attributes that it leaves out were computed after all."""
 
     def is_slower(self) -> bool:
         """Whether the plan takes longer than the original, each in its fastest call."""
@@ -111,7 +115,10 @@ class Learned:
             own.refuse(situation, "its state differs from that of copies", False, args)
             return own.observed(situation, args, kwargs)
         own.plans = [plan, *own.plans]
+        if plan.forward is not None:
+            plan.forward.is_followed = True
         use = self.used[plan] = Use(situation)
+        situation.waits = False
         result = self.checked_call(plan, use, values, made, args, kwargs)
         if (partner := own.partner(args)) is not None:
             partner.latest.pop(id(args[0]) if plan.own else None, None)
@@ -122,7 +129,10 @@ class Learned:
     def call(self, plan: Plan, values: Values, start: float, args: Any, kwargs: Any) -> Any:
         """A call for which there is a plan."""
         own, use = self.watched, self.used.get(plan)
-        if use is None:  # another thread has dropped the plan
+        if use is not None and plan.recomputed:
+            self.count_read(plan, use)
+            use = self.used.get(plan)
+        if use is None or plan.is_resting:  # it is also None if another thread has dropped the plan
             return own.by_original(args, kwargs, learns=False)
         try:
             made = plan.compute(values)
@@ -205,6 +215,37 @@ class Learned:
         if own.options.on_mismatch == "raise":
             raise AccelerateError(text)
         warn(text, AccelerateWarning)
+
+    # ---- Attributes that are left out ------------------------------------------------------------
+
+    def count_read(self, plan: Plan, use: Use) -> None:
+        """Attributes that a plan has left out were read, so that the original has computed them.
+
+        Then nothing is saved. In a script, the backward function may be learned later: until then,
+        the original computes the calls of both. Otherwise something else reads the attributes, and
+        after some calls none are left out any more.
+        """
+        own, seconds = self.watched, plan.recomputed
+        plan.recomputed = 0.0
+        own.saved -= seconds
+        own.budget.left -= seconds
+        use.situation.replaced -= seconds
+        use.situation.so_far += seconds
+        use.reads += 1
+        may_rest = own.budget.is_patient and not plan.is_followed
+        if use.reads < MOST_READS and (own.noting or not may_rest):
+            return
+        if may_rest:
+            plan.is_resting, use.reads, use.situation.waits = True, 0, True
+        else:
+            self.compute_all()
+
+    def wake(self) -> bool:
+        """Use all plans, since the backward function is to be learned; whether one has rested."""
+        resting = [plan for plan in self.watched.plans if plan.is_resting]
+        for plan in resting:
+            plan.is_resting = self.used[plan].situation.waits = False
+        return bool(resting)
 
     # ---- Dropping --------------------------------------------------------------------------------
 

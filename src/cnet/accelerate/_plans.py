@@ -79,6 +79,12 @@ class Plan:
         self.constants = frozenset(findings.scan.constants)
         self.skip = findings.skip
         self.forward = findings.forward
+        self.recomputed = 0.0
+        """Seconds for deferred attributes that were read, until these are counted."""
+        self.is_resting = False
+        """Whether the original computes calls, since it computes these attributes as well."""
+        self.is_followed = False
+        """Whether there is a plan of the backward function that does not read them."""
         namespace = _Writer(findings, self).functions()
         self.read: Callable[[tuple[Any, ...], dict[str, Any]], Values | None] = namespace["read"]
         self.compute: Callable[[Values], tuple[Array, ...]] = namespace["compute"]

@@ -72,7 +72,7 @@ def _situations() -> dict[tuple[str, str], Past]:
     """What this run has found out of all functions."""
     return {
         (watched.label, repr(key)): Past(
-            one.so_far, one.replaced, one.refusal or watched.reason, one.price
+            one.so_far, one.replaced, one.refusal or watched.reason, one.price, one.waits
         )
         for watched in [place.watched for place in places]
         for key, one in watched.situations.items()

@@ -102,6 +102,8 @@ class Situation:
         self.price = 0.0
         """Seconds for learning, if it did not end in fewer."""
         self.refusal = ""
+        self.waits = False
+        """Whether a plan saves nothing until the backward function is learned, which decides."""
         self.inner: frozenset[Watched] = frozenset()
         """Watched functions inside of the call that take most of its time."""
         self.inside: set[Watched] = set()
@@ -239,6 +241,7 @@ class Watched:
             found = self.situations[key] = Situation()
             if past := self.options.known.get((self.label, repr(key))):
                 found.expected, found.refusal, found.price = past.all, past.refusal, past.price
+                found.waits = past.waits
         return found
 
     def observed(self, situation: Situation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -304,10 +307,12 @@ class Watched:
     def _may_learn(self, situation: Situation, args: tuple[Any, ...]) -> bool:
         is_due = situation.next <= situation.misses
         is_late = situation.next > MOST_MISSES and not self.budget.is_patient
-        if not is_due or is_late or situation.refusal or learning.locked():
+        waits = situation.waits and not self.is_wanted
+        if not is_due or is_late or waits or situation.refusal or learning.locked():
             return False
         if situation.seconds < _budget.LEAST_SECONDS:
             situation.refusal = _short(situation)
+            self.keep_state(args)
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
@@ -341,8 +346,10 @@ class Watched:
             partner.is_wanted = True
             partner.wake()
             return False
-        if not partner.noting:
+        has_rested = partner.learned is not None and partner.learned.wake()
+        if has_rested or not partner.noting:
             partner.noting = MOST_NOTED
+            partner.latest.clear()
             partner.wake()
             return False
         if partner.reason or self.forward_call(args)[0] is not None:
