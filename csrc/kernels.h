@@ -252,6 +252,7 @@
     IN(real, weight)                                                                               \
     IN(real, bias)                                                                                 \
     IN(real, y)                                                                                    \
+    IN(real, addend)                                                                               \
     OUT(real, dx)                                                                                  \
     OUT(real, dweight)                                                                             \
     OUT(real, dbias)                                                                               \

@@ -317,8 +317,13 @@ class Context:
                 inputs.append((edge, gradient))
         return inputs
 
-    def propagate_through(self, gradients: Sequence[Array | None]) -> list[tuple[Edge, Array]]:
-        """Like `propagate`, but for the inputs of all operations that were computed together."""
+    def propagate_through(
+        self, gradients: Sequence[Array | None], pending: dict[Edge, Array]
+    ) -> list[tuple[Edge, Array]]:
+        """Like `propagate`, but for the inputs of all operations that were computed together.
+
+        It may take gradients that arrived before out of `pending`, and return the sums.
+        """
         return self.propagate(gradients)
 
     def release(self) -> None:

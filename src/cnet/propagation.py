@@ -121,13 +121,14 @@ def _pass_on(
     arrived = [pending.take((node, index)) for index in range(len(node.outputs))]
     for gradient in arrived:
         if gradient is not None:
-            propagate: Callable[..., Any] = node.propagate
             if node.spanned and not any(
                 edge in pending or edge in wanted or edge[0]._hooks.get(edge[1])
                 for edge in node.spanned
             ):
-                propagate = node.propagate_through
-            for edge, input_gradient in propagate(arrived):
+                found = node.propagate_through(arrived, pending)
+            else:
+                found = node.propagate(arrived)
+            for edge, input_gradient in found:
                 pending.add(edge, input_gradient)
             break
     if not retain_graph:

@@ -52,7 +52,7 @@ typedef struct {
     const double *initial;
 } output;
 
-enum { INPUTS = 7, OUTPUTS = 5 };
+enum { INPUTS = 8, OUTPUTS = 5 };
 
 /* Inputs and outputs are the arrays of the kernel in the order of kernels.h, with the element types
  * given there. */

@@ -227,6 +227,9 @@ static void norm_backward_case(const norm_t *a) {
         dweight[c].scale += 2 * dresidual[i].scale / deviation(a, c); /* |x|, |mean| < 1 */
     }
     norm_dx(a, dresidual, dweight, dbias, dx);
+    double *addend = random_size(0, 1) ? randoms(count_of(a)) : NULL;
+    for (ptrdiff_t i = 0; addend && i < count_of(a); i++)
+        add(&dx[i], addend[i]);
     const ptrdiff_t pitch = a->g.c * a->g.size + (a->affine ? 0 : 5), inputs = a->g.n * pitch;
     check(&(subject){
         .call = {CNET_KERNEL_batch_norm_backward,
@@ -243,7 +246,8 @@ static void norm_backward_case(const norm_t *a) {
                {a->g.c, a->var},
                {a->g.c, a->affine ? a->weight : NULL},
                {a->g.c, a->affine ? a->bias : NULL},
-               {inputs, y ? apart(a, y, pitch) : NULL}},
+               {inputs, y ? apart(a, y, pitch) : NULL},
+               {count_of(a), addend}},
         .out = {{count_of(a), or_null(dx)},
                 {a->g.c, or_null(dweight)},
                 {a->g.c, or_null(dbias)},

@@ -300,6 +300,52 @@ def test_the_parts_of_joined_channels_get_their_gradients_from_the_norm(
     assert all(conv.weight.grad is not None for conv in convs)
 
 
+@pytest.mark.parametrize("is_joined", [True, False])
+@pytest.mark.parametrize("size", [5, 40])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_norm_adds_to_gradients_that_arrived_before(
+    is_joined: bool, size: int, training: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An array that has several uses: each norm adds its gradient to the sum so far."""
+    data = np.random.default_rng(0).standard_normal((6, 4, size, size), np.float32)
+    arrays: list[tuple[int, ...]] = []
+
+    def adding(a: Any, b: Any, out: Any) -> Any:
+        arrays.append(a.shape)
+        return np.add(a, b, out)
+
+    monkeypatch.setattr(cnet.propagation, "adding", adding)
+
+    def results(deferred: bool) -> list[Any]:
+        cnet.manual_seed(0)
+        convs = [nn.Conv2d(4, 4, 3, padding=1) for _ in range(3)]
+        norms = [nn.BatchNorm2d(4 + 4 * i * is_joined).train(training) for i in range(3)]
+        x = cnet.tensor(data, requires_grad=True)
+        features = [2 * x]
+        for layer, norm in zip(convs, norms, strict=True):
+            z = norm(cnet.cat(features, 1) if is_joined and len(features) > 1 else features[0])
+            if not deferred:
+                z._array  # noqa: B018, computed when it is read
+            features.append(layer(F.relu(z)[:, -4:]))
+        cnet.stack(features).square().sum().backward()
+        leaves = [x, *(p for module in (*convs, *norms) for p in module.parameters())]
+        return [leaf.grad.numpy() for leaf in leaves]
+
+    found = results(True)
+    assert not arrays
+    _same(found, results(False))
+    assert arrays
+
+
+def test_the_parts_of_joined_channels_have_gradients_in_their_own_dtype() -> None:
+    a, b = (cnet.ones(2, 3, 4, dtype=dtype, requires_grad=True) for dtype in ("float32", "float64"))
+    norm = nn.BatchNorm1d(6, dtype=np.float64)
+    h = a * 2
+    direct, through = (F.relu(norm(cnet.cat([x, b], 1))).sum() for x in (a, h))
+    (direct + through * h.sum()).backward()
+    assert (a.grad.dtype, b.grad.dtype) == (np.float32, np.float64)
+
+
 def _doubled(h: Any) -> Any:
     with cnet.no_grad():
         return h.mul_(2)

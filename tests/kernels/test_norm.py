@@ -134,11 +134,37 @@ def test_gradients_of_joined_arrays(
     _same((np.concatenate(parts, 1), *vectors), (dx, dw, db), impl)
 
 
+@pytest.mark.parametrize("shape", [(4, 6), (3, 6, 5, 7), (2, 6, 67), (33, 6, 37, 37)])
+@pytest.mark.parametrize("activation", [None, "relu", "silu"])
+@pytest.mark.parametrize("from_batch", [True, False])
+def test_addends_are_added_to_gradients(
+    impl: str, dtype: Any, shape: tuple[int, ...], activation: str | None, from_batch: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    grad, x, addend = rng.standard_normal((3, *shape), dtype)
+    grad.reshape(-1)[::7], x.reshape(-1)[3] = 0, np.inf
+    addend.reshape(-1)[::5] = -0.0
+    mean, var, weight, bias = rng.random((4, shape[1]), dtype)
+    arrays = (grad, x, mean, var, weight)
+    options = {"bias": bias, "activation": activation, "from_batch": from_batch}
+    dx, *vectors = kernels.batch_norm_backward(*arrays, **options)
+    found = kernels.batch_norm_backward(*arrays, **options, addends=[addend])
+    _same(found, (dx + addend, *vectors), impl)
+    parts = kernels.batch_norm_backward(
+        *arrays, **options, sizes=(2, 4), addends=(None, addend[:, 2:])
+    )[0]
+    _same(parts, (dx[:, :2], dx[:, 2:] + addend[:, 2:]), impl)
+
+
 @pytest.mark.parametrize("sizes", [(2, 2), (4, -1), ()])
 def test_sizes_of_joined_arrays_must_add_up(sizes: tuple[int, ...]) -> None:
     x, vector = np.ones((2, 3, 4)), np.ones(3)
     with pytest.raises(ValueError, match=re.escape(f"(got {sizes} and 3)")):
         kernels.batch_norm_backward(x, x, vector, vector, sizes=sizes)
+    with pytest.raises(ValueError, match=re.escape("addends must have 2 items (got 1)")):
+        kernels.batch_norm_backward(x, x, vector, vector, sizes=(1, 2), addends=[x])
+    with pytest.raises(ValueError, match=r"addends.shape must equal x.shape \(got \(2, 3, 4\)"):
+        kernels.batch_norm_backward(x, x, vector, vector, sizes=(1, 2), addends=[None, x])
     with pytest.raises(ValueError, match="sizes must be None with y"):
         kernels.batch_norm_backward(
             x, x, vector, vector, sizes=(3,), y=x, bias=vector, activation="relu"

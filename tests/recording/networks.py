@@ -65,7 +65,12 @@ class Places(nn.Module):
         return avg_pool2d(self.conv2(cnet.cat([self.up(avg_pool2d(x, 2)), around], 1)), 8)
 
 
+def dense() -> nn.Module:
+    return cnet.models.DenseNet(4, (3, 2), num_init_features=8, bn_size=2, num_classes=10)
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "dense": dense,
     "plain": plain,
     "places": Places,
     "residual": Residual,

@@ -22,7 +22,7 @@ typedef struct {
     ptrdiff_t ahead; /* elements from the runs to those that are prefetched */
 } run_t;
 
-/* dx = by_grad * inner gradient + (by_x * (x - mean) + constant). */
+/* dx = by_grad * inner gradient + (by_x * (x - mean) + constant), by_x only if from_batch. */
 typedef struct {
     affine_cells f;
     real by_grad[ROW_CELLS], by_x[ROW_CELLS], constant[ROW_CELLS];
@@ -36,12 +36,12 @@ typedef struct {
     affine f;
     vec by_grad, by_x, constant, a, b;
 } channel_vectors;
-typedef void write_t(const real *grad, const real *x, real *dx, ptrdiff_t count, ptrdiff_t ahead,
-                     const channel_vectors *c, int from_batch, int streams);
+typedef void write_t(const real *grad, const real *x, const real *addend, real *dx, ptrdiff_t count,
+                     ptrdiff_t ahead, const channel_vectors *c, int from_batch, int streams);
 
 typedef struct {
     add_t *add;
-    const real *grad_output, *x, *y, *mean, *var, *weight, *bias;
+    const real *grad_output, *x, *y, *addend, *mean, *var, *weight, *bias;
     real *dx, *dweight, *dbias, *dresidual;
     division d;
     ptrdiff_t pitch;
@@ -181,20 +181,32 @@ static void add_runs(const job_t *job, const span *s, const chunk_cells *c, cell
     }
 }
 
+/* Where the elements at `offset` are, or NULL without an array. */
+ALWAYS_INLINE const real *at(const real *array, ptrdiff_t offset) {
+    return array ? array + offset : NULL;
+}
+
+/* Writes a vector of dx, `rest` elements at most. */
+ALWAYS_INLINE void write_vector(vec v, const real *addend, real *dx, ptrdiff_t rest, int streams) {
+    if (addend)
+        v += load_run(addend, rest);
+    if (streams && rest >= LANES)
+        stream(dx, v);
+    else
+        store_run(dx, v, rest);
+}
+
 /* dx of a short run; `from_batch` is constant. */
-ALWAYS_INLINE void write_run(const real *inner, const real *x, real *dx, ptrdiff_t count,
-                             int streams, const chunk_cells *c, const int from_batch) {
+ALWAYS_INLINE void write_run(const real *inner, const real *x, const real *addend, real *dx,
+                             ptrdiff_t count, int streams, const chunk_cells *c,
+                             const int from_batch) {
     for (ptrdiff_t t = 0; t < count; t += LANES) {
         const ptrdiff_t rest = count - t;
-        vec v = load(c->by_grad + t) * load(inner + t);
-        if (from_batch) {
-            const vec centred = load_run(x + t, rest) - load(c->f.mean + t);
-            v += load(c->by_x + t) * centred + load(c->constant + t);
-        }
-        if (streams && rest >= LANES)
-            stream(dx + t, v);
-        else
-            store_run(dx + t, v, rest);
+        vec v = load(c->constant + t);
+        if (from_batch)
+            v += load(c->by_x + t) * (load_run(x + t, rest) - load(c->f.mean + t));
+        v += load(c->by_grad + t) * load(inner + t);
+        write_vector(v, at(addend, t), dx + t, rest, streams);
     }
 }
 
@@ -203,17 +215,19 @@ static void write_runs(const job_t *job, const span *s, const chunk_cells *c, co
     const division *d = &job->d;
     for (ptrdiff_t n = 0; n < d->g.n; n++, inner += inner_pitch(s->length)) {
         const real *x = job->x + n * job->pitch + s->first * d->g.size;
-        real *dx = job->dx + (n * d->g.c + s->first) * d->g.size;
+        const ptrdiff_t to = (n * d->g.c + s->first) * d->g.size;
+        const real *addend = at(job->addend, to);
+        real *dx = job->dx + to;
         const int streams = job->streams && takes_streams(dx);
         if (job->from_batch)
-            write_run(inner, x, dx, s->length, streams, c, 1);
+            write_run(inner, x, addend, dx, s->length, streams, c, 1);
         else
-            write_run(inner, x, dx, s->length, streams, c, 0);
+            write_run(inner, x, addend, dx, s->length, streams, c, 0);
     }
 }
 
 /* Computes dbias and dweight of a channel from its sums, and the factors of its dx: by_grad, by_x
- * and the constant. */
+ * and the constant. The constant -0 changes no number. */
 static void finish_channel(const job_t *job, ptrdiff_t channel, double dbias, double products,
                            real factors[3]) {
     const division *d = &job->d;
@@ -227,7 +241,7 @@ static void finish_channel(const job_t *job, ptrdiff_t channel, double dbias, do
         job->dweight[channel] = (real)dweight;
     factors[0] = (real)scale;
     factors[1] = (real)(-scale * deviation * dweight / count);
-    factors[2] = (real)(-scale * dbias / count);
+    factors[2] = job->from_batch ? (real)(-scale * dbias / count) : -(real)0;
 }
 
 /* Bytes of the inner gradients of a chunk. */
@@ -261,9 +275,9 @@ static void channels_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 /* ---- Long runs ---- */
 
 /* dx of a run, whose inner gradient is computed from the output gradient. */
-ALWAYS_INLINE void write_long_run(const int operation, const real *grad, const real *x, real *dx,
-                                  ptrdiff_t count, ptrdiff_t ahead, const channel_vectors *c,
-                                  int from_batch, int streams) {
+ALWAYS_INLINE void write_long_run(const int operation, const real *grad, const real *x,
+                                  const real *addend, real *dx, ptrdiff_t count, ptrdiff_t ahead,
+                                  const channel_vectors *c, int from_batch, int streams) {
     const channel_vectors v = *c;
     for (ptrdiff_t t = 0; t < count; t += LANES) {
         const ptrdiff_t rest = count - t;
@@ -275,20 +289,18 @@ ALWAYS_INLINE void write_long_run(const int operation, const real *grad, const r
             const vec z = normalise(input, v.f);
             g = activation_gradient(operation, g, z, activate(operation, z, v.a, v.b), v.a, v.b);
         }
-        vec y = v.by_grad * g;
+        vec y = v.constant;
         if (from_batch)
-            y += v.by_x * (input - v.f.mean) + v.constant;
-        if (streams && rest >= LANES)
-            stream(dx + t, y);
-        else
-            store_run(dx + t, y, rest);
+            y += v.by_x * (input - v.f.mean);
+        y += v.by_grad * g;
+        write_vector(y, at(addend, t), dx + t, rest, streams);
     }
 }
 #define WRITE(name, operation)                                                                     \
-    static void name##_write(const real *grad, const real *x, real *dx, ptrdiff_t count,           \
-                             ptrdiff_t ahead, const channel_vectors *c, int from_batch,            \
-                             int streams) {                                                        \
-        write_long_run(operation, grad, x, dx, count, ahead, c, from_batch, streams);              \
+    static void name##_write(const real *grad, const real *x, const real *addend, real *dx,        \
+                             ptrdiff_t count, ptrdiff_t ahead, const channel_vectors *c,           \
+                             int from_batch, int streams) {                                        \
+        write_long_run(operation, grad, x, addend, dx, count, ahead, c, from_batch, streams);      \
     }
 WRITE(plain, NO_OPERATION)
 WRITE(relu, CNET_OPERATION_relu)
@@ -372,11 +384,11 @@ static void write_chunk(const void *argument, ptrdiff_t chunk, int slot) {
             .b = broadcast(job->b),
         };
         for (ptrdiff_t n = p.images.begin; n < p.images.end; n++) {
-            const ptrdiff_t at = c * d->g.size;
-            real *dx = job->dx + (n * out_pitch + at);
-            job->write(grad + (n * pitch + at), job->x + (n * job->pitch + at), dx, d->g.size,
-                       c + 1 < p.channels.end ? d->g.size : 0, &v, job->from_batch,
-                       job->streams && takes_streams(dx));
+            const ptrdiff_t first = c * d->g.size, to = n * out_pitch + first;
+            real *dx = job->dx + to;
+            job->write(grad + (n * pitch + first), job->x + (n * job->pitch + first),
+                       at(job->addend, to), dx, d->g.size, c + 1 < p.channels.end ? d->g.size : 0,
+                       &v, job->from_batch, job->streams && takes_streams(dx));
         }
     }
     end_streams();
@@ -416,14 +428,15 @@ size_t CNET_FN(batch_norm_backward_workspace)(cnet_call *call) {
  *     dresidual = g        dbias[c] = sum of g        dweight[c] = sum of g * h
  *     dx = weight * s * (g - (dbias + h * dweight) / (n * size))   if from_batch, else
  *     dx = weight * s * g
+ * dx is rounded, and the addend added to it, which has the bits of a separate addition.
  * from_batch says that mean and var are the statistics of x and therefore depend on it. The
  * activation, a and b are those of batch_norm. y is the result of batch_norm if there was a
  * residual, which only relu and hardtanh allow; otherwise y is NULL.
  *
- * grad_output, x, y, dx and dresidual (n, c, size), the other arrays (c). The images of
+ * grad_output, x, y, addend, dx and dresidual (n, c, size), the other arrays (c). The images of
  * grad_output, x and y are `pitch` elements apart, at least c * size. A NULL weight means ones, a
- * NULL bias zeros. Overwrites dx, dweight, dbias and dresidual; those that are NULL are not
- * computed. Parallel over images and channels for long runs; the workspace has the sums of each
+ * NULL bias or addend zeros. Overwrites dx, dweight, dbias and dresidual; those that are NULL are
+ * not computed. Parallel over images and channels for long runs; the workspace has the sums of each
  * chunk and the factors of each channel. Parallel over channels for short runs; for dx, the
  * workspace has the inner gradients of a chunk of channels for each thread. */
 void CNET_FN(batch_norm_backward)(const cnet_call *call) {
@@ -433,6 +446,7 @@ void CNET_FN(batch_norm_backward)(const cnet_call *call) {
         .grad_output = a->grad_output,
         .x = a->x,
         .y = a->y,
+        .addend = a->addend,
         .mean = a->mean,
         .var = a->var,
         .weight = a->weight,

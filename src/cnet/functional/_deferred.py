@@ -103,7 +103,9 @@ class Chained(Context):
         finally:
             self.saved = ()
 
-    def propagate_through(self, gradients: Sequence[Array | None]) -> "list[tuple[Edge, Array]]":
+    def propagate_through(
+        self, gradients: Sequence[Array | None], pending: "dict[Edge, Array]"
+    ) -> "list[tuple[Edge, Array]]":
         """Compute the gradients of the inputs of the whole chain."""
         chain, (grad,) = self.chain, gradients
         if chain is None or grad is None or any(node.released for node in chain.nodes):
@@ -116,15 +118,17 @@ class Chained(Context):
             if node.number < changes.latest:
                 changes.check(node.number, node.function.__name__, node.saved)
         a, b = self.parameters
+        inputs = norm.edges[:1] if source is None else source.edges
         found = kernels.batch_norm_backward(
             grad, chain.x, chain.mean, chain.var, chain.weight, chain.eps, chain.from_batch,
             norm.needs_input_grad, chain.bias, self.saved[0] if additions else None,
             self.activation, a, b,
             None if source is None else tuple([shape[1] for shape in source.shapes]),
+            [None if edge is None else pending.pop(edge, None) for edge in inputs],
         )  # fmt: skip
-        edges = norm.edges
+        edges = (*inputs, *norm.edges[1:])
         if source is not None:
-            edges, found = (*source.edges, *edges[1:]), (*found[0], *found[1:])
+            found = (*found[0], *found[1:])
         for addition in additions:
             edges += tuple(edge for edge in addition.edges if edge != (norm, 0)) or (None,)
         return [

@@ -163,7 +163,7 @@ def batch_norm_backward(
     eps: float = 1e-5, from_batch: bool = True,
     needs: Sequence[bool] = (True, True, True), bias: Array | None = None,
     y: Array | None = None, activation: str | None = None, a: float = 0.0, b: float = 0.0,
-    sizes: Sequence[int] | None = None,
+    sizes: Sequence[int] | None = None, addends: Sequence[Array | None] | None = None,
 ) -> tuple[Any, ...]:  # fmt: skip
     """Gradients of `batch_norm`.
 
@@ -187,6 +187,9 @@ def batch_norm_backward(
         ``hardtanh``.
     sizes : sequence of int, optional
         Numbers of channels, for the gradients of arrays that were joined to `x`; not with `y`.
+    addends : sequence of ndarray or None, optional
+        For each gradient dx, an array of its shape that is added to it, or None. The sum has the
+        same bits as that of a separate addition.
 
     Returns
     -------
@@ -227,11 +230,17 @@ def batch_norm_backward(
     shapes = x.shape, mean.shape, mean.shape
     needs = _check.needs(f, needs)
     numbers = prod(x.shape[1:]), eps, bool(from_batch), number, float(a), float(b)
+    count = 1 if sizes is None else len(sizes)
+    if addends is None:
+        addends = (None,) * count
+    elif len(addends) != count:
+        raise ValueError(f"{f}: addends must have {count} items (got {len(addends)})")
     if sizes is None:
+        addend = _addend(f, addends[0], x)
         dx, dw, db = _memory.empty_needed(shapes, needs, x.dtype)
         dresidual = None if y is None else _memory.empty(x.shape, x.dtype)
         call(
-            "batch_norm_backward", grad_output, x, mean, var, weight, bias, y, dx, dw, db,
+            "batch_norm_backward", grad_output, x, mean, var, weight, bias, y, addend, dx, dw, db,
             dresidual, _runs(x), *numbers,
         )  # fmt: skip
         return (dx, dw, db) if y is None else (dx, dw, db, dresidual)
@@ -242,9 +251,10 @@ def batch_norm_backward(
         )
     _, dw, db = _memory.empty_needed(shapes, (False, *needs[1:]), x.dtype)
     parts, end = [], 0
-    for size in sizes:
+    for size, addend in zip(sizes, addends, strict=True):
         begin, end = end, end + size
         part = x[:, begin:end]
+        addend = _addend(f, addend, part)
         dx = _memory.empty(part.shape, x.dtype) if needs[0] else None
         parts.append(dx)
         vectors = [
@@ -252,10 +262,15 @@ def batch_norm_backward(
             for vector in (mean, var, weight, bias, dw, db)
         ]
         call(
-            "batch_norm_backward", grad_output[:, begin:end], part, *vectors[:4], None, dx,
-            *vectors[4:], None, _runs(part), *numbers,
+            "batch_norm_backward", grad_output[:, begin:end], part, *vectors[:4], None,
+            addend, dx, *vectors[4:], None, _runs(part), *numbers,
         )  # fmt: skip
     return tuple(parts), dw, db
+
+
+def _addend(f: str, addend: Array | None, x: Array) -> Array | None:
+    """Check an item of `addends` for the gradient of `x`."""
+    return None if addend is None else _check.like(f, "addends", addend, "x", x)
 
 
 def group_norm(

@@ -53,15 +53,15 @@ def _transformed(
 
 def batch_norm_backward(
     grad_output: Array, x: Array, mean: Array, var: Array, weight: Array | None,
-    bias: Array | None, y: Array | None, dx: Array | None, dweight: Array | None,
-    dbias: Array | None, dresidual: Array | None, g: Sizes, pitch: int, eps: float,
-    from_batch: bool, activation: int, a: float, b: float,
+    bias: Array | None, y: Array | None, addend: Array | None, dx: Array | None,
+    dweight: Array | None, dbias: Array | None, dresidual: Array | None, g: Sizes, pitch: int,
+    eps: float, from_batch: bool, activation: int, a: float, b: float,
 ) -> None:  # fmt: skip
     """dbias = Σ dy; dweight = Σ dy·h; dx = weight/√(var + ε)·(dy - mean(dy) - h·mean(dy·h)).
 
     h = (x - mean)/√(var + ε), sums and means are over a channel. dy, which is also dresidual, is
     grad_output times the derivative of the activation: of its argument or, with a residual, of its
-    result y. If mean and var are constants, dx is weight/√(var + ε)·dy.
+    result y. If mean and var are constants, dx is weight/√(var + ε)·dy. The addend is added to dx.
     """
     dy = grad_output.reshape(g)
     if activation:
@@ -84,6 +84,8 @@ def batch_norm_backward(
             dy = dy - (sums[:, None] + h * products[:, None]) / count
         dy = dy / _deviation(var, eps)
         dx[...] = (dy if weight is None else dy * weight[:, None]).reshape(dx.shape)
+        if addend is not None:
+            dx += addend
 
 
 def group_norm(

@@ -149,10 +149,13 @@ def _normalised(
 
 
 def _concatenation(edge: "Edge | None") -> Context | None:
-    """The node of an edge if it concatenates channels."""
+    """The node of an edge if it concatenates channels of arrays of one dtype."""
     node = None if edge is None else edge[0]
     if isinstance(node, Context) and node.function is Cat and node.axis == 1:
-        return None if (0,) in node.shapes else node
+        parts = [part for part in node.edges if part is not None]
+        dtypes = {source.outputs[index][1] for source, index in parts}
+        if (0,) not in node.shapes and dtypes == {node.outputs[0][1]}:
+            return node
     return None
 
 
