@@ -133,6 +133,8 @@ def test_subnormals_survive() -> None:
 # ---- Forbidden code ------------------------------------------------------------------------------
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve"}
+TEMPLATES = {"calls.py": 1}
+"""Files that execute source text of their own, as `dataclasses` does, and how often."""
 
 
 def _unsafe(tree: ast.AST) -> Iterator[int]:
@@ -156,7 +158,8 @@ def _unsafe(tree: ast.AST) -> Iterator[int]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
 def test_nothing_runs_code_from_files(file: Path) -> None:
-    assert list(_unsafe(ast.parse(file.read_bytes()))) == []
+    expected = TEMPLATES.get(str(file.relative_to(SOURCE)), 0)
+    assert len(list(_unsafe(ast.parse(file.read_bytes())))) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ only the values that the derivative needs. A leaf is its own node. The backward 
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,28 @@ Hooks: TypeAlias = dict[int, Callable[[Any], Any]]
 _NO_HOOKS: dict[int, Hooks] = {}
 AFTER_OTHER_HOOKS = sys.maxsize
 """The number of the hook that keeps a gradient for `Tensor.retain_grad`."""
+_hook_numbers = count()
+
+
+class HookHandle:
+    """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
+
+    __slots__ = ("_hooks", "_number")
+
+    def __init__(self, hooks: Hooks, hook: Callable[[Any], Any]) -> None:
+        self._hooks = hooks
+        self._number = next(_hook_numbers)
+        hooks[self._number] = hook
+
+    def remove(self) -> None:
+        """Remove the hook, if it is still there."""
+        self._hooks.pop(self._number, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
 
 
 def settle() -> None:

@@ -8,7 +8,6 @@ import operator
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from itertools import count
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -18,7 +17,7 @@ from ._methods import Methods
 from .construction import constructed, note_volatile, numbers, to_array
 from .devices import CPU, Place, device, require_cpu
 from .dtypes import DType
-from .engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, Hooks, Variable, wrap
+from .engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, HookHandle, Hooks, Variable, wrap
 from .grad_mode import current
 from .layouts import strided
 from .replay import note_read
@@ -28,29 +27,6 @@ __all__ = ["Tensor", "as_tensor", "tensor"]
 
 Axis: TypeAlias = int | Sequence[int] | None
 Number: TypeAlias = float
-
-_hook_numbers = count()
-
-
-class HookHandle:
-    """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
-
-    __slots__ = ("_hooks", "_number")
-
-    def __init__(self, hooks: Hooks, hook: Callable[[Any], Any]) -> None:
-        self._hooks = hooks
-        self._number = next(_hook_numbers)
-        hooks[self._number] = hook
-
-    def remove(self) -> None:
-        """Remove the hook, if it is still there."""
-        self._hooks.pop(self._number, None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
 
 
 class Tensor(Variable, Methods):

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ..engine import HookHandle
 from ..size import Size
-from ..tensor import HookHandle, Tensor, array_of
+from ..tensor import Tensor, array_of
 from .parameter import Parameter, is_lazy
 from .tree import Tree
 
