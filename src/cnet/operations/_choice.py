@@ -24,12 +24,12 @@ def choose(mask: Array, a: Any, b: Any) -> Array:
     dtype = a.dtype if isinstance(a, np.ndarray) else b.dtype
     size = dtype.itemsize
     if mask.size < _LARGE or mask.dtype.kind != "b" or dtype.kind not in "fiu" or size not in _BITS:
-        return np.where(mask, a, b)
+        return np.where(mask, a, b)  # type: ignore[no-any-return]
     signed, unsigned = _BITS[size]
     chosen, other = (np.asarray(x, dtype).view(unsigned) for x in (a, b))
     with_zero = [x.ndim == 0 and not x for x in (chosen, other)]
     if size > 4 and not any(with_zero):
-        return np.where(mask, a, b)
+        return np.where(mask, a, b)  # type: ignore[no-any-return]
     selected = np.negative(mask.view(np.int8), dtype=signed).view(unsigned)
     if with_zero[1]:
         bits = np.bitwise_and(chosen, selected)
@@ -37,4 +37,4 @@ def choose(mask: Array, a: Any, b: Any) -> Array:
         bits = np.bitwise_and(other, np.invert(selected, out=selected))
     else:
         bits = np.bitwise_and(chosen ^ other, selected) ^ other
-    return bits.view(dtype)
+    return bits.view(dtype)  # type: ignore[no-any-return]
