@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cnet
-from cnet import tensor
+from cnet import _explained, tensor
 from cnet.operations._out import declares_out
 
 X = tensor([[3.0, 1.0, 2.0], [0.5, 4.0, 0.25]])
@@ -19,6 +19,8 @@ def test_no_function_ignores_it(module):
     declared = [function for function in functions if declares_out(function)]
     assert len(declared) > (0 if module is cnet.functional else 10)
     for function in declared:
+        while function.__code__.co_filename == _explained.__file__:
+            function = function.__wrapped__
         handled = "out" in inspect.signature(function, follow_wrapped=False).parameters
         assert handled, f"{function.__name__}: missing @operation()"
 

@@ -168,10 +168,9 @@ static void double_planes(const job_t *job, range planes) {
         }
 }
 
-/* Whether planes are computed with channels last; the sums of larger windows are fewer by rows. */
-enum { SMALL_WINDOW = 64 };
+/* Whether planes are computed with channels last. */
 static int is_small(const cnet_window2d *g) {
-    return has_small_planes(g) && g->kh * g->kw <= SMALL_WINDOW && !is_global(g) && !is_halving(g);
+    return has_small_planes(g) && !is_global(g) && !is_halving(g);
 }
 
 static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {

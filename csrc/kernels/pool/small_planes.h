@@ -8,9 +8,12 @@
 /* The most bytes of a small plane: LANES of them fit into a cache beside their results. */
 enum { SMALL_PLANE_BYTES = 1 << 14 };
 
-/* Whether all planes are small, and there are enough of them. */
+/* The most cells of a small window: larger ones are computed faster by rows. */
+enum { SMALL_WINDOW = 64 };
+
+/* Whether all planes and windows are small, and there are enough planes. */
 static inline int has_small_planes(const cnet_window2d *g) {
-    return g->n * g->c >= LANES &&
+    return g->n * g->c >= LANES && g->kh <= SMALL_WINDOW && g->kw <= SMALL_WINDOW / g->kh &&
            max_size(g->h * g->w, g->oh * g->ow) * (ptrdiff_t)sizeof(real) <= SMALL_PLANE_BYTES;
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,7 +118,7 @@ def _first(states: States, count: int) -> tuple[Array, Array | None]:
 
 def _flat(x: Array) -> Array:
     """The rows of all steps."""
-    return x.reshape(-1, x.shape[-1])
+    return x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
 def _in_rows(parts: list[Array], backwards: bool) -> Array:

@@ -66,14 +66,24 @@ def steps_of_optimizers(problem: Problem, terms: Sequence[Term]) -> Iterator[Ter
     numbers = problem.samples[0].numbers
     tiny = [number for number in numbers.values() if 0 < number <= TINY]
     factors = [(), *_corrections(problem)]
+    changes = [
+        (target.values[0].reshape(-1)[problem.places], target.errors[0])
+        for target in problem.targets if target.old == problem.output
+    ]  # fmt: skip
     for first, second in pairs:
         if any(array.min() < 0 for array in problem.inputs[second]):
             continue
+        problem.check_time()
+        moments = [_at_places(problem, operand) for operand in (first, second)]
         for epsilon, corrections in product(dict.fromkeys((*tiny, *EPSILONS)), factors):
+            by = [correction.value(numbers) for correction in corrections]
             for is_inside in (True, False)[: 1 + bool(corrections)]:
-                term = Term(OptimizerStep(epsilon, is_inside), (first, second), corrections)
-                if _agrees(problem, term):
-                    yield term
+                step = OptimizerStep(epsilon, is_inside)
+                value = step(*moments, *by)
+                if np.isfinite(value).all() and any(
+                    is_multiple(change, value, error) for change, error in changes
+                ):
+                    yield Term(step, (first, second), corrections)
 
 
 def _corrections(problem: Problem) -> Iterator[tuple[Correction, Correction]]:
@@ -88,15 +98,12 @@ def _corrections(problem: Problem) -> Iterator[tuple[Correction, Correction]]:
         yield Correction(first, counter, offset), Correction(second, counter, offset)
 
 
-def _agrees(problem: Problem, term: Term) -> bool:
-    """Whether a term agrees with the change of the result at some places of the first sample."""
-    sample, places = problem.samples[0], problem.places
-    operands = [
-        (x.compute(sample.inputs, sample.numbers) if isinstance(x, Term) else sample.inputs[x])
-        .reshape(-1)[places] for x in term.operands
-    ]  # fmt: skip
-    value = term.operation(*operands, *[factor.value(sample.numbers) for factor in term.factors])
-    return bool(np.isfinite(value).all()) and any(
-        is_multiple(target.values[0].reshape(-1)[places], value, target.errors[0])
-        for target in problem.targets if target.old == problem.output
-    )  # fmt: skip
+def _at_places(problem: Problem, operand: Operand) -> Array:
+    """Some elements of an operand in the first sample."""
+    sample = problem.samples[0]
+    if isinstance(operand, Term):
+        x = operand.compute(sample.inputs, sample.numbers)
+    else:
+        x = sample.inputs[operand]
+    some: Array = x.reshape(-1)[problem.places]
+    return some
