@@ -112,8 +112,11 @@ def explain(
     for convertible in (True, False) if isinstance(error, AttributeError) else (True,):
         for parameter, value, hint in given:
             _require(name, parameter, value, hint, convertible)
-    if head and (head[0][0].isupper() or any(hasattr(value, "forward") for _, value, _ in given)):
-        raise error  # a layer inside of a network, which has arguments of its own
+    runs_layers = function.__name__ != "__init__" and any(
+        hasattr(x, "forward") for _, x, _ in given
+    )
+    if head and runs_layers:
+        raise error  # it is that of a layer
     message = f"{name}: {message[head.end() :] if head else message}"
     kind = next(kind for kind in type(error).__mro__ if kind in _KINDS)
     raise kind(message).with_traceback(error.__traceback__) from error.__cause__

@@ -244,7 +244,7 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: models.MobileNetV2(inverted_residual_setting=[(1, 16, 1, 3)]),
-        "InvertedResidual: stride must be 1 or 2 (got 3)",
+        "MobileNetV2: stride must be 1 or 2 (got 3)",
     ),
     (
         lambda: models.MobileNetV3([], 8),
@@ -257,7 +257,7 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: models.ShuffleNetV2([1, 1, 1], [8, 15, 32, 64, 128]),
-        "InvertedResidual: oup must be even, and inp if stride is 1 (got inp=8, oup=15, stride=2)",
+        "ShuffleNetV2: oup must be even, and inp if stride is 1 (got inp=8, oup=15, stride=2)",
     ),
     (lambda: models.MNASNet(0.0), "MNASNet: alpha must be positive (got 0.0)"),
     (lambda: models.GoogLeNet(blocks=[]), "GoogLeNet: blocks must have 3 elements (got 0)"),
@@ -271,7 +271,7 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: EfficientNet([MBConvConfig(1, 3, 3, 8, 8, 1)], 0.2),
-        "MBConv: stride must be 1 or 2 (got 3)",
+        "EfficientNet: stride must be 1 or 2 (got 3)",
     ),
     (lambda: models.ConvNeXt([]), "ConvNeXt: block_setting must not be empty"),
     (
