@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from numbers import Real
 from operator import index
+from traceback import walk_tb
 from types import FrameType, NoneType, UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
@@ -112,14 +113,17 @@ def explain(
     for convertible in (True, False) if isinstance(error, AttributeError) else (True,):
         for parameter, value, hint in given:
             _require(name, parameter, value, hint, convertible)
-    runs_layers = function.__name__ != "__init__" and any(
-        hasattr(x, "forward") for _, x, _ in given
-    )
-    if head and runs_layers:
-        raise error  # it is that of a layer
+    if head and _is_of_layer(error):
+        raise error
     message = f"{name}: {message[head.end() :] if head else message}"
     kind = next(kind for kind in type(error).__mro__ if kind in _KINDS)
     raise kind(message).with_traceback(error.__traceback__) from error.__cause__
+
+
+def _is_of_layer(error: Exception) -> bool:
+    """Whether an exception comes from a layer that the function has called."""
+    frames = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+    return any(code.co_qualname == "Hooked.__call__" for code in frames)
 
 
 def _is_of_arguments(error: Exception) -> bool:
