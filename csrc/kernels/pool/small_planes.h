@@ -11,9 +11,13 @@ enum { SMALL_PLANE_BYTES = 1 << 14 };
 /* The most cells of a small window: larger ones are computed faster by rows. */
 enum { SMALL_WINDOW = 64 };
 
-/* Whether all planes and windows are small, and there are enough planes. */
+/* The most cells of a short row: longer ones are computed faster as they are. */
+enum { SHORT_ROW = 64 };
+
+/* Whether all planes and windows are small, rows short, and there are enough planes. */
 static inline int has_small_planes(const cnet_window2d *g) {
-    return g->n * g->c >= LANES && g->kh <= SMALL_WINDOW && g->kw <= SMALL_WINDOW / g->kh &&
+    return g->n * g->c >= LANES && max_size(g->w, g->ow) <= SHORT_ROW && g->kh <= SMALL_WINDOW &&
+           g->kw <= SMALL_WINDOW / g->kh &&
            max_size(g->h * g->w, g->oh * g->ow) * (ptrdiff_t)sizeof(real) <= SMALL_PLANE_BYTES;
 }
 

@@ -36,5 +36,9 @@ def choose(mask: Array, a: Any, b: Any) -> Array:
     elif with_zero[0]:
         bits = np.bitwise_and(other, np.invert(selected, out=selected))
     else:
-        bits = np.bitwise_and(chosen ^ other, selected) ^ other
+        bits = np.bitwise_xor(chosen, other)
+        selected = np.bitwise_and(
+            bits, selected, out=selected if bits.shape == mask.shape else None
+        )
+        bits = np.bitwise_xor(selected, other, out=bits if bits.shape == mask.shape else None)
     return bits.view(dtype)  # type: ignore[no-any-return]
