@@ -191,7 +191,22 @@ def gradient_of_taken(ctx: Context, grad: Array) -> Array:
     return scattered("take", dx, indices, grad.reshape(indices.shape), ctx.axis)
 
 
-class MaxAt(Operation[tuple[Tensor, Tensor]]):
+class Taken(Operation[tuple[Tensor, Tensor]]):
+    """One element along an axis, and its position: what `compute` of a subclass returns."""
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, axis: int, **options: Any) -> tuple[Array, Array]:
+        values, indices = cls.compute(x, axis=axis, **options)
+        ctx.save_for_backward(indices.reshape(kept_shape(x.shape, (axis,))))
+        ctx.axis = axis
+        return values, indices
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array, _: None) -> Any:
+        return gradient_of_taken(ctx, grad)
+
+
+class MaxAt(Taken):
     """The maxima along an axis, and the positions of the first of them."""
 
     title: ClassVar[str] = "maximum"
@@ -205,17 +220,6 @@ class MaxAt(Operation[tuple[Tensor, Tensor]]):
         indices = cls.positions(x, axis, keepdims=True)
         values = elements_at("take", x, indices, axis)
         return (values, indices) if keepdims else (values.squeeze(axis), indices.squeeze(axis))
-
-    @classmethod
-    def forward(cls, ctx: Context, x: Array, *, axis: int, keepdims: bool) -> tuple[Array, Array]:
-        values, indices = cls.compute(x, axis=axis, keepdims=keepdims)
-        ctx.save_for_backward(indices.reshape(kept_shape(x.shape, (axis,))))
-        ctx.axis = axis
-        return values, indices
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array, _: None) -> Any:
-        return gradient_of_taken(ctx, grad)
 
 
 class MinAt(MaxAt):

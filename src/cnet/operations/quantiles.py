@@ -14,7 +14,7 @@ from ._promotion import require_float
 from ._strided import axis_last
 from .arithmetic import mul, sub
 from .axes import movedim
-from .extrema import ValuesAndIndices, gradient_of_taken, paired, take
+from .extrema import Taken, ValuesAndIndices, paired, take
 from .gathering import gather
 from .masks import masked_fill
 from .reductions import kept_shape
@@ -51,7 +51,7 @@ class Median(Operation[Tensor]):
         return ties * (grad / ties.sum())
 
 
-class Kth(Operation[tuple[Tensor, Tensor]]):
+class Kth(Taken):
     """The elements that sorting moves to a position along an axis, and where they are first."""
 
     @staticmethod
@@ -61,17 +61,6 @@ class Kth(Operation[tuple[Tensor, Tensor]]):
             return values, indices
         shape = kept_shape(x.shape, (axis,))
         return values.reshape(shape), indices.reshape(shape)
-
-    @classmethod
-    def forward(cls, ctx: Context, x: Array, *, axis: int, **options: Any) -> tuple[Array, Array]:
-        values, indices = cls.compute(x, axis=axis, **options)
-        ctx.save_for_backward(indices.reshape(kept_shape(x.shape, (axis,))))
-        ctx.axis = axis
-        return values, indices
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array, _: None) -> Any:
-        return gradient_of_taken(ctx, grad)
 
 
 def _kth(x: Array, axis: int, k: int, nan: str) -> tuple[Array, Array]:
