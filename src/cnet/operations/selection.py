@@ -20,6 +20,7 @@ from ._common import unbroadcast, weak
 from ._elementwise import by_kernel, check_broadcast, define, direct, formula
 from ._out import written
 from ._promotion import common, common_number, promoted
+from .masks import nonzero
 from .registry import numpy_function, operation
 
 __all__ = [
@@ -442,28 +443,36 @@ def _check_condition(condition: Any) -> None:
 
 @operation(Where, numpy=(np.where,), writes_out=True)
 def where(
-    condition: TensorLike, input: Operand, other: Operand, *, out: Tensor | None = None
-) -> Tensor:
+    condition: TensorLike,
+    input: Operand | None = None,
+    other: Operand | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Any:
     """Elements of `input` where a condition is true, and of `other` elsewhere.
+
+    Without `input` and `other`, the positions where the condition is true.
 
     Parameters
     ----------
     condition : Tensor or ndarray of bool or uint8
-        Nonzero numbers are true.
-    input, other : Tensor, ndarray or number
-        Operands whose shapes broadcast with the shape of the condition.
+        Nonzero numbers are true. Any dtype if it is the only argument.
+    input, other : Tensor, ndarray or number, optional
+        Operands whose shapes broadcast with the shape of the condition. Both or none are given.
     out : Tensor, optional
         A tensor of the same shape that the result is written into; it is not part of the graph.
 
     Returns
     -------
-    Tensor
-        In the broadcast shape and the promoted dtype.
+    Tensor, or tuple of Tensor
+        In the broadcast shape and the promoted dtype. For a condition alone, a tensor of int64 for
+        each dimension, as ``cnet.nonzero(condition, as_tuple=True)``.
 
     Raises
     ------
     TypeError
-        If the condition has another dtype, or an operand is not a tensor, array or number.
+        If the condition has another dtype, if an operand is not a tensor, array or number, or if
+        only one of them is given.
     ValueError
         If the shapes do not broadcast.
 
@@ -473,7 +482,13 @@ def where(
     >>> x = cnet.tensor([-2.0, 3.0])
     >>> cnet.where(x > 0, x, 0.1 * x)
     tensor([-0.2,  3. ])
+    >>> cnet.where(x > 0)
+    (tensor([1]),)
     """
+    if input is None or other is None:
+        if input is not None or other is not None or out is not None:
+            raise TypeError("where: input and other must both be given, or the condition alone")
+        return nonzero(condition, as_tuple=True)
     y: Tensor = Where.apply(condition, input, other)
     return y if out is None else written("where", y, out)
 
