@@ -143,8 +143,12 @@ class CapturedStep:
         """Run a step as usual, and record or verify it."""
         shape.calls += 1
         shape.is_verified = False
-        if shape.calls == 1:
-            return fresh(self._function(*args))
+        requires_grad = any(_requires_grad(value) for value in _leaves(args))
+        if shape.calls == 1 or requires_grad:
+            result = fresh(self._function(*args))
+            if shape.calls > 1:
+                self._refuse("its arguments must not require grad; pass x.detach()")
+            return result
         if shape.program is None:
             return self._record(shape, args)
         return self._verify(shape, shape.program, args)
@@ -265,7 +269,7 @@ def _kind(arg: Any) -> Any:
     """What a recorded step depends on of an argument. Equal numbers may differ: 1, 1.0 and True."""
     kind = type(arg)
     if isinstance(arg, Variable):
-        return kind, _kind(arg._array)
+        return kind, arg._requires_grad, _kind(arg._array)
     if isinstance(arg, np.ndarray):
         return kind, arg.shape, arg.dtype, None if arg.flags.c_contiguous else arg.strides
     if isinstance(arg, (tuple, list)):
@@ -278,12 +282,14 @@ def _kind(arg: Any) -> Any:
 def _own(arg: Any) -> Any:
     """An argument with copies of its arrays, which replays write new values into."""
     if isinstance(arg, Variable):
-        if arg._requires_grad:
-            raise CaptureError("capture: arguments must not require grad; pass x.detach()")
         return Tensor(_own(arg._array))
     if isinstance(arg, np.ndarray):
         return arg.copy(order="K")  # sums in another order would have other bits
     return mapped(_own, arg)
+
+
+def _requires_grad(value: Any) -> bool:
+    return isinstance(value, Variable) and value._requires_grad
 
 
 def _leaves(result: Any) -> Iterator[Any]:
