@@ -23,11 +23,16 @@ static void run(cnet_task *task, job_t *job, const cnet_call *call) {
 
 static real weight_of(const job_t *job, ptrdiff_t j) { return job->weight ? job->weight[j] : 1; }
 
+/* The sum of exp(x[t] - shift), whose terms are stored in y unless that is NULL. */
+static __attribute__((noinline)) real sum_of(const real *x, real shift, real *y, ptrdiff_t count) {
+    return sum_of_powers(x, shift, y, count);
+}
+
 /* logsumexp - greatest, which is not rounded to the size of the logits. */
 static real log_of_sum(const real *x, real greatest, ptrdiff_t count) {
     if (greatest == -REAL_INFINITY || greatest == REAL_INFINITY)
         return 0;
-    return REAL_LOG(sum_of_powers(x, greatest, NULL, count));
+    return REAL_LOG(sum_of(x, greatest, NULL, count));
 }
 
 static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -105,7 +110,7 @@ static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         const real grad = job->grad_losses[i], logsumexp = job->logsumexp_in[i];
         const real hit = (1 - job->label_smoothing) * weight_of(job, target);
         const real mass = hit + share * weights;
-        const real factor = grad * mass / sum_of_powers(x, logsumexp, dx, job->c);
+        const real factor = grad * mass / sum_of(x, logsumexp, dx, job->c);
         for (ptrdiff_t j = 0; j < job->c; j++)
             dx[j] *= factor;
         if (share > 0)
