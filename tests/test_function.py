@@ -186,7 +186,7 @@ def test_results_that_share_memory_with_an_input_are_not_changed_in_place(way):
     with pytest.raises(RuntimeError, match="or by a Function, and is being modified in place"):
         result.mul_(2)
     y.mul_(2)
-    with pytest.raises(RuntimeError, match="or by a Function, and the tensor .* was modified"):
+    with pytest.raises(RuntimeError, match=r"or by a Function, and the tensor .* was modified"):
         result.sum()
     plain = cnet.ones(2)
     assert Same.apply(plain, way).mul_(2) is not plain

@@ -531,7 +531,7 @@ def test_views_made_without_a_graph_are_not_used_after_a_recorded_change():
         view = y[:1]
     assert (view + leaf(1)).tolist() == [3]
     y.mul_(2)
-    with pytest.raises(RuntimeError, match="created in no_grad mode.* was modified in place"):
+    with pytest.raises(RuntimeError, match=r"created in no_grad mode.* was modified in place"):
         view + leaf(1)
 
 

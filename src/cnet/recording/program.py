@@ -106,7 +106,9 @@ class Program:
         return (
             all(
                 (leaf := reference()) is not None
-                and leaf._array is a and leaf._requires_grad is r and leaf._hooks is hooks
+                and leaf._array is a
+                and leaf._requires_grad is r
+                and leaf._hooks is hooks
                 for reference, a, r, hooks in self._leaves
             )
             and all(module.training is mode for module, mode in self._modules)

@@ -32,8 +32,8 @@ def cross_entropy_backward(
     """dlogits[i, k] = grad_losses[i] (s[i] p[i, k] - q[i, k] weight[k]).
 
     p[i] = exp(logits[i] - logsumexp[i]), divided by its sum, which is 1 but for the rounding of
-    logsumexp[i]; s[i] = Σ_j q[i, j] weight[j]. Rows of ignored targets are zero. Returns the number of targets
-    that are not a class.
+    logsumexp[i]; s[i] = Σ_j q[i, j] weight[j]. Rows of ignored targets are zero. Returns the number
+    of targets that are not a class.
     """
     q, bad = _label_distribution(logits, target, label_smoothing, ignore_index)
     q = q if weight is None else q * weight
