@@ -137,12 +137,12 @@ class Program:
         return [*self._changed]
 
 
-def _leaves(recorder: Recorder) -> list[tuple[ref[Variable], Array, bool, Hooks]]:
+def _leaves(recorder: Recorder) -> list[tuple[ref[Variable], Array, bool, dict[int, Hooks]]]:
     """The leaves that the step reads and that outlive it.
 
     A leaf that only the step used, such as a weight of a loss, is gone when another replaces it.
     """
-    leaves = [(ref(leaf), *rest, leaf._hooks) for leaf, *rest in recorder.leaves.values()]
+    leaves = [(ref(leaf), a, r, leaf._hooks) for leaf, a, r in recorder.leaves.values()]
     recorder.leaves.clear()
     return [leaf for leaf in leaves if leaf[0]() is not None]
 

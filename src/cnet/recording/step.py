@@ -55,8 +55,8 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
     ------
     CaptureError
         In the second or third call, after the step is done, if the function cannot be captured: it
-        reads values in Python (``loss.item()``), uses hooks, changes arrays by NumPy, or a replay
-        gives other results.
+        reads values in Python (``loss.item()``), uses hooks, changes arrays by NumPy, has arguments
+        that require grad, or a replay gives other results.
     ValueError
         If a replay finds an index out of range, such as a target class.
 
@@ -67,8 +67,8 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
     repeated. Learning rates and other options of optimizers may change between steps, random
     numbers are drawn in the same order as usual, and tensors may be changed in place. The function
     is recorded again if shapes or other arguments, the mode, parameters, buffers or submodules of a
-    module, the default dtype or the instruction set change. Other tensors that it uses must not be
-    replaced by new ones.
+    module, the default dtype or the instruction set change, or if another tensor that it uses no
+    longer exists. A tensor must not be replaced by a new one while the program keeps the old one.
 
     Results are outside any graph. After a step, gradients are those that the function leaves.
 
