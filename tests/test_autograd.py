@@ -858,3 +858,13 @@ def test_gradients_share_no_memory_with_the_given_one():
     given.numpy()[...] = 0
     assert np.array_equal(x.grad.numpy(), [6, 8])
     assert np.array_equal(gradients[0].numpy(), [3, 4])
+
+
+def test_gradients_for_any_iterable_of_tensors():
+    layer = cnet.nn.Linear(2, 1)
+    loss = layer(cnet.ones(3, 2)).sum()
+    gradients = cnet.autograd.grad((t for t in [loss]), layer.parameters(), retain_graph=True)
+    assert [g.tolist() for g in gradients] == [[[3, 3]], [3]]
+    loss.backward(inputs=layer.parameters())
+    assert layer.bias.grad.tolist() == [3]
+    cnet.autograd.backward({"loss": layer(cnet.ones(3, 2)).sum()}.values(), iter([loss.detach()]))

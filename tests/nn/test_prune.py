@@ -115,7 +115,7 @@ PRUNINGS = {
     "columns": lambda p, m, t: p.ln_structured(m, "weight", 1, 1, -1),
     "largest": lambda p, m, t: p.ln_structured(m, "weight", 2, float("inf"), 1),
     "twice": lambda p, m, t: [p.l1_unstructured(m, "weight", 0.25) for _ in range(2)],
-    "slices of what is left": lambda p, m, t: [
+    "slices that are left": lambda p, m, t: [
         p.ln_structured(m, "weight", n, 2, 0) for n in (1, 0.5)
     ],
     "elements, then filters": lambda p, m, t: [
