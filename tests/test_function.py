@@ -164,3 +164,21 @@ def test_numpy_with_force():
     assert cnet.tensor(2.0) in cnet.tensor([1.0, 2.0])
     assert 3 not in cnet.tensor([1.0, 2.0])
     assert reversed(cnet.tensor([[1, 2], [3, 4]])).tolist() == [[4, 3], [2, 1]]
+
+
+def test_the_former_name_of_saved_tensors():
+    class Square(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_variables
+            return 2 * x * grad_output
+
+    x = leaf(3.0)
+    with pytest.warns(FutureWarning, match="use saved_tensors"):
+        Square.apply(x).sum().backward()
+    assert x.grad.tolist() == [6]

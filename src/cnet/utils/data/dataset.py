@@ -185,7 +185,7 @@ def _check_columns(function: str, name: str, columns: Sequence[Array | Tensor]) 
             )
 
 
-class StackDataset(Dataset[Any]):
+class StackDataset(Dataset[Sample]):
     """Data sets side by side: a sample is a tuple, or a dict, with a sample of each.
 
     Parameters
@@ -226,7 +226,7 @@ class StackDataset(Dataset[Any]):
         return tuple(dataset[index] for dataset in self.datasets)
 
 
-class ConcatDataset(Dataset[Any]):
+class ConcatDataset(Dataset[Sample]):
     """Data sets one after the other.
 
     Parameters
@@ -301,7 +301,7 @@ class ChainDataset(IterableDataset[Any]):
         return sum(map(len, self.datasets))
 
 
-class Subset(Dataset[Any]):
+class Subset(Dataset[Sample]):
     """Some samples of a data set.
 
     Parameters
@@ -344,7 +344,7 @@ class Subset(Dataset[Any]):
 @explained
 def random_split(
     dataset: Samples, lengths: Sequence[int] | Sequence[float], generator: Seed = None
-) -> list[Subset]:
+) -> list[Subset[Any]]:
     """Split a data set into random parts that do not overlap.
 
     Parameters
