@@ -182,3 +182,23 @@ def test_the_former_name_of_saved_tensors():
     with pytest.warns(FutureWarning, match="use saved_tensors"):
         Square.apply(x).sum().backward()
     assert x.grad.tolist() == [6]
+
+
+@pytest.mark.parametrize("extra", [(), (None,), (None, None, None)])
+def test_gradients_of_missing_arguments_may_be_none(extra):
+    class Scaled(Function):
+        @staticmethod
+        def forward(ctx, x, factor):
+            ctx.factor = factor
+            return x * factor
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output * ctx.factor, None, *extra
+
+    x = leaf(3.0)
+    Scaled.apply(x, 2).sum().backward()
+    assert x.grad.tolist() == [2]
+    Scaled.backward = staticmethod(lambda ctx, grad: (grad, None, *extra, grad))
+    with pytest.raises(ValueError, match=r"one gradient for each input \(got \d and 2 inputs\)"):
+        Scaled.apply(x, 2).sum().backward()

@@ -159,9 +159,13 @@ class _OnTensors(Operation[Any]):
     @classmethod
     def backward(cls, ctx: Context, *grad_outputs: Any) -> Any:
         with no_grad():
-            return cls.rule.backward(
+            returned = cls.rule.backward(
                 ctx, *[None if grad is None else wrap(grad) for grad in grad_outputs]
             )
+        count = len(ctx.edges)
+        if type(returned) is tuple and all(grad is None for grad in returned[count:]):
+            return returned[:count]
+        return returned
 
 
 def _plain(value: Any) -> Any:

@@ -128,9 +128,9 @@ class Timer:
 
         if not isinstance(stmt, str):
             raise TypeError(f"Timer: stmt must be a str (got {type(stmt).__name__})")
-        parts = [textwrap.dedent(part).strip() for part in (stmt, setup)]
-        self._timer = timeit.Timer(*parts, timer, {"cnet": cnet, **(globals or {})})
-        self._title = ": ".join(filter(None, (label, sub_label, description))) or parts[0]
+        code, before = (textwrap.dedent(part).strip() for part in (stmt, setup))
+        self._timer = timeit.Timer(code, before, timer, {"cnet": cnet, **(globals or {})})
+        self._title = ": ".join(filter(None, (label, sub_label, description))) or code
         self._threads = num_threads
 
     def _measure(self, run: Callable[[], tuple[int, list[float]]]) -> Measurement:

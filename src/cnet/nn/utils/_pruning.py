@@ -90,8 +90,8 @@ class BasePruningMethod(ABC):
             delattr(module, name)
             module.register_parameter(f"{name}_orig", original)
         else:
-            container = isinstance(before, PruningContainer)
-            method = PruningContainer(*(before if container else [before]), method)
+            earlier = list(before) if isinstance(before, PruningContainer) else [before]
+            method = PruningContainer(*earlier, method)
             before_mask = getattr(module, f"{name}_mask")
             mask = method.compute_mask(scores.detach(), before_mask)
             del module._forward_pre_hooks[number]
@@ -224,7 +224,7 @@ class _ByScore(BasePruningMethod):
                 f"{type(self).__name__}: amount must be a fraction from 0 to 1 or an integer from "
                 f"0 (got {amount})"
             )
-        self.amount = amount
+        self.amount: float = amount
 
     @abstractmethod
     def _scores(self, t: Any) -> Any:
