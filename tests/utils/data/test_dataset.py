@@ -195,3 +195,15 @@ def test_a_generic_loader_is_a_loader():
     loader = DataLoader[int](Subset[int]([1, 2, 3], [0, 2]), 2)
     assert isinstance(loader, DataLoader)
     assert [batch.tolist() for batch in loader] == [[1, 3]]
+
+
+def test_indices_of_subsets_are_those_given():
+    first, second = random_split(range(10), [4, 6])
+    assert sorted(first.indices + second.indices) == list(range(10))
+    given = [3, 1]
+    part = Subset(TensorDataset(X, Y), given)
+    assert part.indices is given
+    given.append(4)
+    assert len(part) == 3
+    _, labels = next(iter(DataLoader(part, 3)))
+    assert labels.tolist() == [3, 1, 4]

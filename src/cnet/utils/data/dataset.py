@@ -326,8 +326,9 @@ class Subset(Dataset[Sample]):
 
     def __init__(self, dataset: Samples[Sample], indices: Sequence[int] | Array) -> None:
         self.dataset = dataset
-        self.indices: npt.NDArray[np.intp] = np.asarray(indices, np.intp).reshape(-1)
-        outside = self.indices[(self.indices < 0) | (self.indices >= len(dataset))]
+        self.indices = indices
+        positions = np.asarray(indices, np.intp).reshape(-1)
+        outside = positions[(positions < 0) | (positions >= len(dataset))]
         if outside.size:
             raise IndexError(
                 f"Subset: indices must be at least 0 and less than len(dataset) "
@@ -380,7 +381,8 @@ def random_split(
     sizes = _sizes(lengths, n)
     order = permutation(n, draw_seed(as_generator("random_split", generator)))
     ends = np.cumsum(sizes)
-    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+    parts = (order[end - size : end].tolist() for size, end in zip(sizes, ends, strict=True))
+    return [Subset(dataset, part) for part in parts]
 
 
 def _sizes(lengths: Sequence[int] | Sequence[float], n: int) -> list[int]:
