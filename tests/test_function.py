@@ -200,3 +200,41 @@ def test_a_module_with_backward_hooks_does_not_share_its_output_unnoticed():
     net.register_full_backward_hook(lambda *_: None)
     with pytest.raises(RuntimeError, match="being modified in place"):
         net(y).relu_()
+
+
+def test_the_former_name_of_saved_tensors():
+    class Square(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_variables
+            return 2 * x * grad_output
+
+    x = leaf(3.0)
+    with pytest.warns(FutureWarning, match="use saved_tensors"):
+        Square.apply(x).sum().backward()
+    assert x.grad.tolist() == [6]
+
+
+@pytest.mark.parametrize("extra", [(), (None,), (None, None, None)])
+def test_gradients_of_missing_arguments_may_be_none(extra):
+    class Scaled(Function):
+        @staticmethod
+        def forward(ctx, x, factor):
+            ctx.factor = factor
+            return x * factor
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output * ctx.factor, None, *extra
+
+    x = leaf(3.0)
+    Scaled.apply(x, 2).sum().backward()
+    assert x.grad.tolist() == [2]
+    Scaled.backward = staticmethod(lambda ctx, grad: (grad, None, *extra, grad))
+    with pytest.raises(ValueError, match=r"one gradient for each input \(got \d and 2 inputs\)"):
+        Scaled.apply(x, 2).sum().backward()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from . import distributions as distributions
     from . import func as func
     from . import hub as hub
+    from . import io as io
     from . import jit as jit
     from . import linalg as linalg
     from . import metrics as metrics
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from . import testing as testing
     from . import training as training
     from . import transforms as transforms
+    from . import types as types
     from . import utils as utils
     from . import version as version
     from .amp import GradScaler as GradScaler
@@ -75,9 +77,9 @@ newaxis = None
 
 _LAZY_MODULES = {
     "accelerate", "accelerator", "amp", "backends", "cuda", "datasets", "distributed",
-    "distributions", "func", "hub", "jit", "linalg", "metrics", "models", "multiprocessing", "nn",
-    "onnx", "ops", "optim", "plots", "serialization", "special", "testing", "training",
-    "transforms", "utils", "version",
+    "distributions", "func", "hub", "io", "jit", "linalg", "metrics", "models", "multiprocessing",
+    "nn", "onnx", "ops", "optim", "plots", "serialization", "special", "testing", "training",
+    "transforms", "types", "utils", "version",
 }  # fmt: skip
 _LAZY = {
     "CheckpointError": "checkpoint",

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import changes
+from ._warning import warn
 from .grad_mode import current
 from .replay import constant, copied
 
@@ -291,6 +292,12 @@ class Context:
     def saved_tensors(self) -> tuple[Any, ...]:
         """The saved values, with arrays as tensors."""
         return tuple([wrap(v) if isinstance(v, np.ndarray) else v for v in self.saved])
+
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """The former name of `saved_tensors`."""
+        warn("saved_variables is deprecated; use saved_tensors", FutureWarning)
+        return self.saved_tensors
 
     def input_shape(self, position: int) -> tuple[int, ...]:
         """The shape of an input that requires grad."""

@@ -6,7 +6,7 @@ NumPy. Computations are defined in `cnet.operations`, where they register operat
 
 import operator
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any, Self, TypeAlias
 
@@ -166,7 +166,7 @@ class Tensor(Variable, Methods):
         gradient: "Operand | None" = None,
         retain_graph: bool | None = False,
         create_graph: bool = False,
-        inputs: "Sequence[Tensor] | Tensor | None" = None,
+        inputs: "Iterable[Tensor] | Tensor | None" = None,
     ) -> None:
         """Compute the gradients of all leaves and add them to their `grad`.
 
@@ -179,7 +179,7 @@ class Tensor(Variable, Methods):
             Keep the values that the graph saved, so that it can be propagated again.
         create_graph : bool, default False
             Not supported: gradients cannot be differentiated again.
-        inputs : Tensor or sequence of Tensor, optional
+        inputs : Tensor or iterable of Tensor, optional
             The tensors that get a gradient; by default all leaves.
 
         Raises

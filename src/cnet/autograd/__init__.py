@@ -1,8 +1,11 @@
 """The public interface of the graph: the backward pass, and base classes for operations."""
 
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, Generic, NoReturn, TypeVar
+
+import numpy as np
 
 from ..calls import Call, Operation, ViewOperation, is_listing_calls, listing_calls
 from ..engine import Array, Context, Edge, Hooks, Variable, wrap
@@ -157,9 +160,13 @@ class _OnTensors(Operation[Any]):
     @classmethod
     def backward(cls, ctx: Context, *grad_outputs: Any) -> Any:
         with no_grad():
-            return cls.rule.backward(
+            returned = cls.rule.backward(
                 ctx, *[None if grad is None else wrap(grad) for grad in grad_outputs]
             )
+        count = len(ctx.edges)
+        if type(returned) is tuple and all(grad is None for grad in returned[count:]):
+            return returned[:count]
+        return returned
 
 
 def _plain(value: Any) -> Any:
@@ -178,14 +185,14 @@ def backward(
 
     Parameters
     ----------
-    tensors : Tensor or sequence of Tensor
-    grad_tensors : Tensor, ndarray or sequence of them, optional
+    tensors : Tensor or iterable of Tensor
+    grad_tensors : Tensor, ndarray or iterable of them, optional
         The gradient of each tensor, in its shape; None means 1 for a tensor of one element.
     retain_graph : bool, default False
         Keep the values that the graph saved, so that it can be propagated again.
     create_graph : bool, default False
         Not supported: gradients cannot be differentiated again.
-    inputs : Tensor or sequence of Tensor, optional
+    inputs : Tensor or iterable of Tensor, optional
         The tensors that get a gradient; by default all leaves.
 
     Raises
@@ -230,11 +237,11 @@ def grad(
 
     Parameters
     ----------
-    outputs : Tensor or sequence of Tensor
+    outputs : Tensor or iterable of Tensor
         The sum of all their elements is differentiated.
-    inputs : Tensor or sequence of Tensor
+    inputs : Tensor or iterable of Tensor
         The tensors to differentiate with respect to: leaves or results of operations.
-    grad_outputs : Tensor, ndarray or sequence of them, optional
+    grad_outputs : Tensor, ndarray or iterable of them, optional
         The gradient of each output, in its shape; None means 1 for an output of one element.
     retain_graph : bool, default False
         Keep the values that the graph saved, so that it can be propagated again.
@@ -318,7 +325,8 @@ class detect_anomaly(set_detect_anomaly):
 
 
 def _listed(tensors: Any) -> list[Any]:
-    return list(tensors) if isinstance(tensors, (tuple, list)) else [tensors]
+    several = isinstance(tensors, Iterable) and not isinstance(tensors, (Variable, np.ndarray))
+    return list(tensors) if several else [tensors]
 
 
 for _path in ("function", "variable"):  # modules in PyTorch

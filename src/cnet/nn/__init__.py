@@ -44,6 +44,7 @@ from .special_pooling import *
 from .upsampling import *
 
 if TYPE_CHECKING:
+    from . import common_types as common_types
     from . import modules as modules
     from . import parallel as parallel
     from . import utils as utils
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from .rnn_cells import *
     from .transformer import *
 
-_LAZY_MODULES = {"modules", "utils"}
+_LAZY_MODULES = {"common_types", "modules", "utils"}
 _LAZY = {
     "AdaptiveLogSoftmaxWithLoss": "adaptive_softmax",
     "MultiheadAttention": "attention",

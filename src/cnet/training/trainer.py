@@ -142,7 +142,7 @@ class Trainer(Explained):
         self._active: list[Callback] = []
         self._totals = _Totals()
         self._pending = 0  # samples whose gradients have been added since the last update
-        self._loader: DataLoader | None = None
+        self._loader: DataLoader[Any] | None = None
         self._loader_state: dict[str, Any] | None = None
 
     @property
@@ -166,7 +166,7 @@ class Trainer(Explained):
 
     def fit(
         self,
-        train_loader: DataLoader,
+        train_loader: DataLoader[Any],
         epochs: int,
         test_loader: Batches | None = None,
         *,
@@ -245,7 +245,7 @@ class Trainer(Explained):
         for callback in self._active:
             getattr(callback, hook)(self)
 
-    def _train_epoch(self, loader: DataLoader, interrupt: Interrupt) -> None:
+    def _train_epoch(self, loader: DataLoader[Any], interrupt: Interrupt) -> None:
         """Train the remaining steps of the epoch."""
         started = perf_counter()
         try:

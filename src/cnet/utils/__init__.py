@@ -6,4 +6,4 @@ from .images import make_grid, save_image
 
 __all__ = ["data", "make_grid", "save_image"]
 
-__getattr__, __dir__ = _lazy.attributes(__name__, ("checkpoint", "model_zoo"), {})
+__getattr__, __dir__ = _lazy.attributes(__name__, ("benchmark", "checkpoint", "model_zoo"), {})

@@ -1,5 +1,7 @@
 """Data sets and their parts."""
 
+from typing import get_origin
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,10 @@ from cnet.utils.data import (
     ArrayDataset,
     ChainDataset,
     ConcatDataset,
+    DataLoader,
     Dataset,
     IterableDataset,
+    Sampler,
     StackDataset,
     Subset,
     TensorDataset,
@@ -177,3 +181,29 @@ class TestRandomSplit:
             random_split(range(10), [0.5, 0.4])
         with pytest.raises(ValueError, match=r"lengths must be at least 0 \(got \[11, -1\]\)"):
             random_split(range(10), [11, -1])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ConcatDataset, DataLoader, Dataset, IterableDataset, Sampler, StackDataset, Subset],
+)  # fmt: skip
+def test_types_of_samples_in_annotations(kind):
+    assert get_origin(kind[int]) is kind
+
+
+def test_a_generic_loader_is_a_loader():
+    loader = DataLoader[int](Subset[int]([1, 2, 3], [0, 2]), 2)
+    assert isinstance(loader, DataLoader)
+    assert [batch.tolist() for batch in loader] == [[1, 3]]
+
+
+def test_indices_of_subsets_are_those_given():
+    first, second = random_split(range(10), [4, 6])
+    assert sorted(first.indices + second.indices) == list(range(10))
+    given = [3, 1]
+    part = Subset(TensorDataset(X, Y), given)
+    assert part.indices is given
+    given.append(4)
+    assert len(part) == 3
+    _, labels = next(iter(DataLoader(part, 3)))
+    assert labels.tolist() == [3, 1, 4]

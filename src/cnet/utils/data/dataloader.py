@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..._explained import Explained
 from ...random import use_stream
 from .._check import boolean, integer
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset
+from .dataset import IterableDataset, Sample, Samples
 from .fetch import Collate, Exhausted, Fetcher
 from .pool import Pool, ProcessPool, ThreadPool
 from .sampler import BatchSampler, RandomSampler, Sampler, SeededSampler, SequentialSampler
@@ -34,7 +34,7 @@ class _Epoch:
     batches: int = 0
 
 
-class DataLoader(Explained):
+class DataLoader(Explained, Generic[Sample]):
     """Batches of a data set, once over all of it for each ``for`` loop.
 
     Parameters
@@ -124,7 +124,7 @@ class DataLoader(Explained):
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: Samples[Sample] | Iterable[Sample],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Sampler[Any] | Iterable[Any] | None = None,
@@ -144,7 +144,7 @@ class DataLoader(Explained):
         in_order: bool = True,
     ) -> None:
         f = "DataLoader"
-        self.dataset = dataset
+        self.dataset: Any = dataset
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
         self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device

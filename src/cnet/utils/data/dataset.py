@@ -19,12 +19,12 @@ Index: TypeAlias = SupportsIndex | slice | Array | Sequence[int]
 Sample = TypeVar("Sample", covariant=True)
 
 
-class Samples(Protocol):
+class Samples(Protocol[Sample]):
     """What loaders and samplers need: ``len(samples)`` samples, numbered from 0."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> Any: ...
+    def __getitem__(self, index: int, /) -> Sample: ...
 
 
 class Dataset(Explained, Generic[Sample]):
@@ -50,7 +50,7 @@ class Dataset(Explained, Generic[Sample]):
     def __getitem__(self, index: Any) -> Sample:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__")
 
-    def __add__(self, other: Any) -> "ConcatDataset":
+    def __add__(self, other: Any) -> "ConcatDataset[Any]":
         return ConcatDataset([self, other])  # type: ignore[list-item]
 
 
@@ -185,7 +185,7 @@ def _check_columns(function: str, name: str, columns: Sequence[Array | Tensor]) 
             )
 
 
-class StackDataset(Dataset[Any]):
+class StackDataset(Dataset[Sample]):
     """Data sets side by side: a sample is a tuple, or a dict, with a sample of each.
 
     Parameters
@@ -207,11 +207,11 @@ class StackDataset(Dataset[Any]):
     {'image': 'b', 'label': 1}
     """
 
-    def __init__(self, *args: Samples, **kwargs: Samples) -> None:
+    def __init__(self, *args: Samples[Any], **kwargs: Samples[Any]) -> None:
         if bool(args) == bool(kwargs):
             given = "both" if args else "none"
             raise ValueError(f"StackDataset: give data sets as args or as kwargs (got {given})")
-        self.datasets: tuple[Samples, ...] | dict[str, Samples] = args or kwargs
+        self.datasets: tuple[Samples[Any], ...] | dict[str, Samples[Any]] = args or kwargs
         lengths = [len(dataset) for dataset in (args or kwargs.values())]
         if len(set(lengths)) > 1:
             raise ValueError(f"StackDataset: the lengths must be equal (got {lengths})")
@@ -226,7 +226,7 @@ class StackDataset(Dataset[Any]):
         return tuple(dataset[index] for dataset in self.datasets)
 
 
-class ConcatDataset(Dataset[Any]):
+class ConcatDataset(Dataset[Sample]):
     """Data sets one after the other.
 
     Parameters
@@ -256,7 +256,7 @@ class ConcatDataset(Dataset[Any]):
     (5, 'd', 'e')
     """
 
-    def __init__(self, datasets: Iterable[Samples]) -> None:
+    def __init__(self, datasets: Iterable[Samples[Sample]]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
             raise ValueError("ConcatDataset: datasets must have at least 1 item (got 0)")
@@ -267,7 +267,7 @@ class ConcatDataset(Dataset[Any]):
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> Sample:
         n = len(self)
         position = index + n if index < 0 else index
         if not 0 <= position < n:
@@ -301,7 +301,7 @@ class ChainDataset(IterableDataset[Any]):
         return sum(map(len, self.datasets))
 
 
-class Subset(Dataset[Any]):
+class Subset(Dataset[Sample]):
     """Some samples of a data set.
 
     Parameters
@@ -324,10 +324,11 @@ class Subset(Dataset[Any]):
     (2, 13)
     """
 
-    def __init__(self, dataset: Samples, indices: Sequence[int] | Array) -> None:
+    def __init__(self, dataset: Samples[Sample], indices: Sequence[int] | Array) -> None:
         self.dataset = dataset
-        self.indices: npt.NDArray[np.intp] = np.asarray(indices, np.intp).reshape(-1)
-        outside = self.indices[(self.indices < 0) | (self.indices >= len(dataset))]
+        self.indices = indices
+        positions = np.asarray(indices, np.intp).reshape(-1)
+        outside = positions[(positions < 0) | (positions >= len(dataset))]
         if outside.size:
             raise IndexError(
                 f"Subset: indices must be at least 0 and less than len(dataset) "
@@ -337,14 +338,14 @@ class Subset(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> Sample:
         return self.dataset[int(self.indices[index])]
 
 
 @explained
 def random_split(
-    dataset: Samples, lengths: Sequence[int] | Sequence[float], generator: Seed = None
-) -> list[Subset]:
+    dataset: Samples[Sample], lengths: Sequence[int] | Sequence[float], generator: Seed = None
+) -> list[Subset[Sample]]:
     """Split a data set into random parts that do not overlap.
 
     Parameters
@@ -380,7 +381,8 @@ def random_split(
     sizes = _sizes(lengths, n)
     order = permutation(n, draw_seed(as_generator("random_split", generator)))
     ends = np.cumsum(sizes)
-    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+    parts = (order[end - size : end].tolist() for size, end in zip(sizes, ends, strict=True))
+    return [Subset(dataset, part) for part in parts]
 
 
 def _sizes(lengths: Sequence[int] | Sequence[float], n: int) -> list[int]:

@@ -60,7 +60,9 @@ def _gather(dataset: Any, indices: Any, collate_fn: Collate) -> Any:
     and not that of a subclass.
     """
     if isinstance(dataset, Subset) and type(dataset).__getitem__ is Subset.__getitem__:
-        return _gather(dataset.dataset, dataset.indices[indices], collate_fn)
+        held = dataset.indices
+        inner = held[indices] if isinstance(held, np.ndarray) else [int(held[i]) for i in indices]
+        return _gather(dataset.dataset, inner, collate_fn)
     columns = _columns(dataset) if collate_fn is default_collate else None
     if columns is not None:
         return [as_batch(column[indices]) for column in columns]
