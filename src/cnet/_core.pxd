@@ -25,6 +25,12 @@ cdef extern from "cnet.h" nogil:
         ptrdiff_t a4
         ptrdiff_t b4
 
+    ctypedef struct cnet_cells:
+        ptrdiff_t n
+        ptrdiff_t size
+        ptrdiff_t count
+        ptrdiff_t inner
+
     int CNET_DEPTHWISE
     int CNET_WINOGRAD
     int CNET_POINTWISE
@@ -99,10 +105,27 @@ cdef extern from "cnet.h" nogil:
         cnet_norm g
         ptrdiff_t operation
 
+    ctypedef struct cnet_gather_arguments:
+        const void *x
+        const int64_t *index
+        void *y
+        cnet_cells g
+        ptrdiff_t shared
+
+    ctypedef struct cnet_scatter_arguments:
+        const void *src
+        const int64_t *index
+        void *y
+        cnet_cells g
+        ptrdiff_t operation
+        ptrdiff_t shared
+
     int CNET_KERNEL_elementwise
     int CNET_KERNEL_combine
     int CNET_KERNEL_arithmetic
     int CNET_KERNEL_reduce
+    int CNET_KERNEL_gather
+    int CNET_KERNEL_scatter
     int CNET_KERNEL_strided_copy
 
     ctypedef struct cnet_call:
@@ -110,6 +133,8 @@ cdef extern from "cnet.h" nogil:
         cnet_combine_arguments combine
         cnet_arithmetic_arguments arithmetic
         cnet_reduce_arguments reduce
+        cnet_gather_arguments gather
+        cnet_scatter_arguments scatter
         int kernel
         int threads
         char *workspace

@@ -55,6 +55,16 @@ def reduce(
 def assemble(
     arrays: tuple[_Array, ...], shape: _Sizes, parts: tuple[bytes | None, ...]
 ) -> _Array | None: ...
+def gather(x: object, index: object, axis: int | None, whole: bool = False) -> _Array | None: ...
+def scatter(
+    operation: int,
+    x: object,
+    index: object,
+    src: object,
+    axis: int | None,
+    whole: bool = False,
+    out: _Array | None = None,
+) -> _Array | None: ...
 def reduce_small(
     operation: int, x: _Array, sizes: _Sizes, shape: _Sizes, divisor: float, root: bool
 ) -> tuple[_Array, _Array]: ...

@@ -95,6 +95,10 @@ small_reductions = {
 # ---- Memory --------------------------------------------------------------------------------------
 
 
+cdef enum:
+    MOST_AXES = 64  # of an array
+
+
 cdef cnet_block acquire(size_t bytes) except *:
     cdef cnet_block block = cnet_acquire(bytes)
     if block.data == NULL:
@@ -121,8 +125,15 @@ cdef ndarray array_in(Memory memory, int ndim, cnp.npy_intp *sizes, int typenum)
     return array
 
 
-cdef ndarray empty_array(int ndim, cnp.npy_intp *sizes, size_t bytes, int typenum):
+cdef ndarray empty_array(int ndim, cnp.npy_intp *sizes, size_t itemsize, int typenum):
     """A new array; if it is large, in memory that is aligned and reused."""
+    cdef size_t bytes = itemsize
+    cdef int axis
+    for axis in range(ndim):
+        if sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
+            shape = tuple([sizes[axis] for axis in range(ndim)])
+            raise MemoryError(f"cnet: no memory for an array of shape {shape}")
+        bytes *= <size_t>sizes[axis]
     if bytes < CACHED_BYTES:
         return cnp.PyArray_EMPTY(ndim, sizes, typenum, 0)
     cdef Memory memory = Memory()
@@ -132,15 +143,13 @@ cdef ndarray empty_array(int ndim, cnp.npy_intp *sizes, size_t bytes, int typenu
 
 def empty(tuple shape, cnp.dtype dtype):
     """A new array; if it is large, in memory that is aligned and reused."""
-    cdef cnp.npy_intp sizes[64]
-    cdef size_t bytes = cnp.PyDataType_ELSIZE(dtype)
+    cdef cnp.npy_intp sizes[MOST_AXES]
     cdef int axis, ndim = len(shape)
+    if ndim > MOST_AXES:
+        raise MemoryError(f"cnet: no memory for an array of shape {shape}")
     for axis in range(ndim):
         sizes[axis] = shape[axis]
-        if ndim > 64 or sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
-            raise MemoryError(f"cnet: no memory for an array of shape {shape}")
-        bytes *= <size_t>sizes[axis]
-    return empty_array(ndim, sizes, bytes, dtype.num)
+    return empty_array(ndim, sizes, cnp.PyDataType_ELSIZE(dtype), dtype.num)
 
 
 include "_core_arrays.pxi"

@@ -8,15 +8,15 @@ cdef enum:
     MOST_RESULTS = 128  # of a reduction
 
 
-cdef int run_on(ndarray x, cnet_call *c, int kernel) except -1:
-    """Run a kernel whose first array is a plain one; 0 if it needs a workspace."""
-    cdef const cnet_implementation *found = implementation(kernel, PyArray_TYPE(x))
+cdef int run_on(int typenum, ptrdiff_t elements, cnet_call *c, int kernel) except -1:
+    """Run a kernel for a dtype and a number of elements; 0 if it needs a workspace."""
+    cdef const cnet_implementation *found = implementation(kernel, typenum)
     c.kernel = kernel
     c.threads = cnet_get_num_threads()
     c.workspace = NULL
     if found.workspace != NULL and found.workspace(c):
         return 0
-    if PyArray_SIZE(x) <= KEEPING_THE_GIL:
+    if elements <= KEEPING_THE_GIL:
         found.run(c)
     else:
         with nogil:
@@ -31,11 +31,11 @@ cdef run_like(ndarray x, void **y, cnet_call *c, int kernel, out):
     """
     if out is None:
         out = empty_array(
-            PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_NBYTES(x), PyArray_TYPE(x))
+            PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_ITEMSIZE(x), PyArray_TYPE(x))
     elif not is_like(out, x):
         return None
     y[0] = PyArray_DATA(<ndarray>out)
-    run_on(x, c, kernel)
+    run_on(PyArray_TYPE(x), PyArray_SIZE(x), c, kernel)
     return out
 
 
@@ -153,7 +153,7 @@ def reduce(int operation, x, tuple sizes, tuple shape, double divisor, bint root
     c.reduce.x = PyArray_DATA(<ndarray>x)
     c.reduce.y = results
     c.reduce.operation = operation
-    if not run_on(x, &c, CNET_KERNEL_reduce):
+    if not run_on(PyArray_TYPE(<ndarray>x), PyArray_SIZE(<ndarray>x), &c, CNET_KERNEL_reduce):
         return None
     cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(<ndarray>x))
     cdef char *place = <char *>PyArray_DATA(y)
@@ -181,8 +181,137 @@ def assemble(tuple arrays, tuple shape, tuple parts):
             if len(<bytes?>parts[i]) != sizeof(cnet_pair):
                 raise ValueError(f"the geometry has {len(parts[i])} bytes")
             memcpy(c.slots + 2, <const char *>parts[i], sizeof(cnet_pair))
-            run_on(y, &c, CNET_KERNEL_strided_copy)
+            run_on(PyArray_TYPE(y), PyArray_SIZE(y), &c, CNET_KERNEL_strided_copy)
     return y
+
+
+# ---- Positions -----------------------------------------------------------------------------------
+# The kernels `gather` and `scatter` for positions of int64, with the shapes of `numpy.take_along_axis`
+# or, for whole slices, of `numpy.take`. The axis None means the flattened array. Numbers of 4 and 8
+# bytes are copied as floats of that size, whatever they are.
+
+
+cdef int float_of_size(x) noexcept:
+    """The float dtype with as many bytes as contiguous numbers, which it can copy; or NPY_NOTYPE."""
+    if PyArray_CheckExact(x) and cnp.PyArray_ISCARRAY_RO(<ndarray>x) and (
+            cnp.PyTypeNum_ISNUMBER(PyArray_TYPE(<ndarray>x))):
+        if cnp.PyArray_ITEMSIZE(<ndarray>x) == 4:
+            return cnp.NPY_FLOAT32
+        if cnp.PyArray_ITEMSIZE(<ndarray>x) == 8:
+            return cnp.NPY_FLOAT64
+    return cnp.NPY_NOTYPE
+
+
+cdef int find_cells(
+        ndarray x, index, axis, bint whole, cnet_cells *g, cnp.npy_intp *sizes) except -2:
+    """The shape of the elements of an array at positions: its number of axes, and their sizes.
+
+    -1 if the positions are not plain, or have another shape.
+    """
+    cdef cnp.npy_intp *shape = cnp.PyArray_DIMS(x)
+    cdef int i, along, ndim = PyArray_NDIM(x), others
+    if not PyArray_CheckExact(index) or PyArray_TYPE(<ndarray>index) != cnp.NPY_INT64 or (
+            not cnp.PyArray_ISCARRAY_RO(<ndarray>index)):
+        return -1
+    g.n = g.inner = 1
+    g.size = PyArray_SIZE(x)
+    g.count = PyArray_SIZE(<ndarray>index)
+    others = PyArray_NDIM(<ndarray>index)
+    cdef cnp.npy_intp *index_shape = cnp.PyArray_DIMS(<ndarray>index)
+    if axis is None:
+        memcpy(sizes, index_shape, others * sizeof(sizes[0]))
+        return others
+    along = axis
+    if along < 0:
+        along += ndim
+    if not 0 <= along < ndim:
+        return -1
+    g.size = shape[along]
+    for i in range(ndim):
+        if i != along and not whole and (others != ndim or shape[i] != index_shape[i]):
+            return -1
+        if i < along:
+            g.n *= shape[i]
+        elif i > along:
+            g.inner *= shape[i]
+    if not whole:
+        if others != ndim:
+            return -1
+        g.count = index_shape[along]
+        memcpy(sizes, index_shape, ndim * sizeof(sizes[0]))
+        return ndim
+    if ndim - 1 + others > MOST_AXES:
+        return -1
+    memcpy(sizes, shape, along * sizeof(sizes[0]))
+    memcpy(sizes + along, index_shape, others * sizeof(sizes[0]))
+    memcpy(sizes + along + others, shape + along + 1, (ndim - 1 - along) * sizeof(sizes[0]))
+    return ndim - 1 + others
+
+
+def gather(x, index, axis, bint whole=False):
+    """The kernel `gather` for contiguous numbers; None also if a position is out of range."""
+    cdef cnet_call c
+    cdef cnp.npy_intp sizes[MOST_AXES]
+    cdef ptrdiff_t invalid = 0
+    cdef int ndim, typenum = float_of_size(x)
+    if redirected or typenum == cnp.NPY_NOTYPE:
+        return None
+    ndim = find_cells(x, index, axis, whole, &c.gather.g, sizes)
+    if ndim < 0:
+        return None
+    cdef ndarray y = empty_array(
+        ndim, sizes, cnp.PyArray_ITEMSIZE(<ndarray>x), PyArray_TYPE(<ndarray>x))
+    c.gather.x = PyArray_DATA(<ndarray>x)
+    c.gather.index = <int64_t *>PyArray_DATA(<ndarray>index)
+    c.gather.y = PyArray_DATA(y)
+    c.gather.shared = whole or axis is None
+    c.invalid = &invalid
+    run_on(typenum, PyArray_SIZE(y), &c, CNET_KERNEL_gather)
+    return None if invalid else y
+
+
+def scatter(int operation, x, index, src, axis, bint whole=False, out=None):
+    """The kernel `scatter` on a copy of contiguous numbers, or in place if `out` is `x`.
+
+    `src` is an array of the same dtype, or a number. Only floats are combined, other numbers are
+    written. None also if a position is out of range; then elements of `out` may have changed.
+    """
+    cdef cnet_call c
+    cdef cnp.npy_intp sizes[MOST_AXES]
+    cdef ptrdiff_t invalid = 0
+    cdef int i, ndim, typenum = float_of_size(x)
+    if redirected or typenum == cnp.NPY_NOTYPE or not (out is None or out is x):
+        return None
+    if (operation and PyArray_TYPE(<ndarray>x) != typenum) or (
+            out is x and not PyArray_ISCARRAY(<ndarray>x)):
+        return None
+    ndim = find_cells(x, index, axis, whole, &c.scatter.g, sizes)
+    if ndim < 0:
+        return None
+    if isinstance(src, (float, int)):
+        number, src = src, empty_array(
+            ndim, sizes, cnp.PyArray_ITEMSIZE(<ndarray>x), PyArray_TYPE(<ndarray>x))
+        cnp.PyArray_FillWithScalar(<ndarray>src, number)
+    elif not PyArray_CheckExact(src) or not cnp.PyArray_ISCARRAY_RO(<ndarray>src) or (
+            PyArray_TYPE(<ndarray>src) != PyArray_TYPE(<ndarray>x)
+            or PyArray_NDIM(<ndarray>src) != ndim):
+        return None
+    for i in range(ndim):
+        if PyArray_DIM(<ndarray>src, i) != sizes[i]:
+            return None
+    if out is None:
+        out = empty_array(
+            PyArray_NDIM(<ndarray>x), cnp.PyArray_DIMS(<ndarray>x),
+            cnp.PyArray_ITEMSIZE(<ndarray>x), PyArray_TYPE(<ndarray>x))
+        memcpy(PyArray_DATA(<ndarray>out), PyArray_DATA(<ndarray>x), cnp.PyArray_NBYTES(<ndarray>x))
+    c.scatter.src = PyArray_DATA(<ndarray>src)
+    c.scatter.index = <int64_t *>PyArray_DATA(<ndarray>index)
+    c.scatter.y = PyArray_DATA(<ndarray>out)
+    c.scatter.operation = operation
+    c.scatter.shared = whole or axis is None
+    c.invalid = &invalid
+    run_on(typenum, PyArray_SIZE(<ndarray>src), &c, CNET_KERNEL_scatter)
+    return None if invalid else out
 
 
 # ---- Small reductions ----------------------------------------------------------------------------
