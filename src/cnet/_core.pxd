@@ -22,8 +22,13 @@ cdef extern from "cnet.h" nogil:
         ptrdiff_t s2
         ptrdiff_t s3
         ptrdiff_t s4
+        ptrdiff_t a_n
+        ptrdiff_t a3
         ptrdiff_t a4
+        ptrdiff_t b_n
+        ptrdiff_t b3
         ptrdiff_t b4
+        ptrdiff_t b_first
 
     ctypedef struct cnet_cells:
         ptrdiff_t n
@@ -120,6 +125,11 @@ cdef extern from "cnet.h" nogil:
         ptrdiff_t operation
         ptrdiff_t shared
 
+    ctypedef struct cnet_strided_copy_arguments:
+        const void *x
+        void *y
+        cnet_pair g
+
     int CNET_KERNEL_elementwise
     int CNET_KERNEL_combine
     int CNET_KERNEL_arithmetic
@@ -135,6 +145,7 @@ cdef extern from "cnet.h" nogil:
         cnet_reduce_arguments reduce
         cnet_gather_arguments gather
         cnet_scatter_arguments scatter
+        cnet_strided_copy_arguments strided_copy
         int kernel
         int threads
         char *workspace

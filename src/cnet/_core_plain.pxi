@@ -6,6 +6,7 @@
 cdef enum:
     KEEPING_THE_GIL = 4096  # elements for which the GIL is not released
     MOST_RESULTS = 128  # of a reduction
+    SHORT = 4  # runs of elements that are copied one by one
 
 
 cdef int run_on(int typenum, ptrdiff_t elements, cnet_call *c, int kernel) except -1:
@@ -174,14 +175,72 @@ def assemble(tuple arrays, tuple shape, tuple parts):
     if redirected or not are_plain(arrays):
         return None
     cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(<ndarray>arrays[0]))
-    c.slots[1].pointer = PyArray_DATA(y)
+    c.strided_copy.y = PyArray_DATA(y)
     for i in range(len(parts)):
         if parts[i] is not None:
-            c.slots[0].pointer = PyArray_DATA(<ndarray>arrays[i])
+            c.strided_copy.x = PyArray_DATA(<ndarray>arrays[i])
             if len(<bytes?>parts[i]) != sizeof(cnet_pair):
                 raise ValueError(f"the geometry has {len(parts[i])} bytes")
-            memcpy(c.slots + 2, <const char *>parts[i], sizeof(cnet_pair))
+            memcpy(&c.strided_copy.g, <const char *>parts[i], sizeof(cnet_pair))
             run_on(PyArray_TYPE(y), PyArray_SIZE(y), &c, CNET_KERNEL_strided_copy)
+    return y
+
+
+def join(tuple arrays, int axis, bint new):
+    """The kernel `strided_copy` from plain arrays to one that joins them along an axis.
+
+    If `new` is true, the axis is not one of theirs. None also if their shapes do not fit, or if runs
+    of elements are short in a large array, which NumPy copies faster.
+    """
+    cdef cnet_call c
+    cdef cnp.npy_intp sizes[MOST_AXES]
+    cdef cnet_pair *g = &c.strided_copy.g
+    cdef ptrdiff_t before = 1, inner = 1, joined = 0, run
+    cdef int i, ndim, own
+    cdef bint is_short
+    if redirected or not are_plain(arrays) or len(arrays) == 0:
+        return None
+    cdef ndarray first = arrays[0], y
+    own = PyArray_NDIM(first)
+    ndim = own + new
+    if axis < 0:
+        axis += ndim
+    if not 0 <= axis < ndim or ndim > MOST_AXES:
+        return None
+    for array in arrays:
+        if PyArray_NDIM(<ndarray>array) != own:
+            return None
+        for i in range(own):
+            if PyArray_DIM(<ndarray>array, i) != PyArray_DIM(first, i) and (new or i != axis):
+                return None
+        joined += 1 if new else PyArray_DIM(<ndarray>array, axis)
+    for i in range(ndim):
+        if i == axis:
+            sizes[i] = joined
+            continue
+        sizes[i] = PyArray_DIM(first, i - (new and i > axis))
+        if i < axis:
+            before *= sizes[i]
+        else:
+            inner *= sizes[i]
+    is_short = inner * joined <= SHORT * len(arrays)
+    if is_short and before * inner * joined > KEEPING_THE_GIL:
+        return None
+    y = empty_array(ndim, sizes, cnp.PyArray_ITEMSIZE(first), PyArray_TYPE(first))
+    c.strided_copy.y = PyArray_DATA(y)
+    memset(g, 0, sizeof(g[0]))
+    g.s1 = g.s2 = 1
+    g.b_n = g.b4 = inner * joined
+    g.a3 = g.b3 = 1
+    for array in arrays:
+        run = inner if new else inner * PyArray_DIM(<ndarray>array, axis)
+        c.strided_copy.x = PyArray_DATA(<ndarray>array)
+        if is_short:  # columns are visited in place of rows
+            g.n, g.s3, g.s4, g.a4 = 1, run, before, run
+        else:
+            g.n, g.s3, g.s4, g.a_n, g.a4, g.b4 = before, 1, run, run, 1, 1
+        run_on(PyArray_TYPE(y), PyArray_SIZE(y), &c, CNET_KERNEL_strided_copy)
+        g.b_first += run
     return y
 
 

@@ -23,6 +23,12 @@ arithmetic_operations = _core.arithmetic_operations
 assemble = _core.assemble
 """``assemble(arrays, shape, parts)``; see `strided.assemble`."""
 
+join = _core.join
+"""``join(arrays, axis, new)``: concatenated or, if `new` is true, stacked along an axis.
+
+None also for runs of a few elements in a large array, which NumPy copies faster.
+"""
+
 gather = _core.gather
 """``gather(x, index, axis, whole=False)``: elements at positions of int64, in the shape of `index`.
 
