@@ -87,12 +87,17 @@ def scattered(
     """Combine elements of `src` with those of y at positions along an axis, in place; return y.
 
     `src` is an array, which may be larger than `index`, or a number. `operation` is one of
-    `kernels.scatter`. With `whole`, slices are combined, and `index` is a vector.
+    `kernels.scatter`. With `whole`, slices are combined: the axes of `index` replace the axis in
+    the shape of `src`.
     """
     if plain.scatter(NUMBERS[operation], y, index, src, axis, whole, y) is not None:
         return y
     if not index.size:
         return y
+    if whole and index.ndim != 1:
+        if isinstance(src, np.ndarray):
+            src = src.reshape(*y.shape[:axis], index.size, *y.shape[axis + 1 :])
+        return scattered(function, y, index.reshape(-1), src, axis, operation, whole=True)
     if y.ndim == 0:
         source = np.asarray(src, y.dtype).reshape(1)
         scattered(function, y.reshape(1), index.reshape(1), source, 0, operation)

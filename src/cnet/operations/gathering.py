@@ -292,8 +292,7 @@ class TakeFlat(Operation[Tensor]):
         (positions,) = ctx.saved
         shape = ctx.input_shape(0)
         dx = np.zeros(prod(shape), grad.dtype)
-        flat = positions.reshape(-1), grad.reshape(-1)
-        return scattered("take", dx, *flat, 0, "add").reshape(shape), None
+        return scattered("take", dx, positions, grad, 0, "add", whole=True).reshape(shape), None
 
 
 @operation(TakeFlat, methods=("take",))

@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, Operation
+from ..engine import wrap
+from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._choice import choose
 from ._common import unbroadcast, weak
 from ._dims import broadcast
+from ._positions import NUMBERS
 from .indexing import Index
 from .registry import operation
 from .shape import expanded
@@ -116,6 +119,8 @@ def masked_fill(input: TensorLike, mask: TensorLike, value: Operand) -> Tensor:
 
 def fill_value(function: str, input: TensorLike, value: Any) -> Any:
     """A number for elements of a tensor, given as such or as a tensor without dimensions."""
+    if type(value) is int or (type(value) is float and input.dtype.kind == "f"):
+        return value
     array = array_of(value)
     if array.ndim:
         raise ValueError(
@@ -130,11 +135,26 @@ def fill_value(function: str, input: TensorLike, value: Any) -> Any:
 
 class MaskedScatter(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, mask: Array, source: Array) -> Array:
-        ctx.save_for_backward(mask)
-        y = np.array(expanded_array(x, mask.shape))
-        y[mask] = source.reshape(-1)[: np.count_nonzero(mask)]
+    def compute(x: Array, mask: Array, source: Array) -> Array:
+        (positions,) = mask.reshape(-1).nonzero()
+        count, available = positions.size, source.size
+        if count > available:
+            raise ValueError(
+                "masked_scatter: source must have at least as many elements as the mask selects "
+                f"(got {available} and {count})"
+            )
+        chosen = source.reshape(-1)[:count]
+        x = expanded_array(x, mask.shape)
+        y: Array | None = plain.scatter(NUMBERS["write"], x, positions, chosen, None)
+        if y is None:
+            y = np.array(x)
+            y[mask] = chosen
         return y
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, mask: Array, source: Array) -> Array:
+        ctx.save_for_backward(mask)
+        return cls.compute(x, mask, source)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -186,12 +206,6 @@ def masked_scatter(input: TensorLike, mask: TensorLike, source: TensorLike) -> T
             f"(got {source.dtype} and {input.dtype})"
         )
     whole = expanded_array(chosen, broadcast("masked_scatter", input.shape, chosen.shape))
-    count, available = np.count_nonzero(whole), array_of(source).size
-    if count > available:
-        raise ValueError(
-            "masked_scatter: source must have at least as many elements as the mask selects "
-            f"(got {available} and {count})"
-        )
     return MaskedScatter.apply(input, whole, source)
 
 
@@ -205,7 +219,10 @@ def _positions(array: Array) -> Array:
     (rest,) = array.reshape(-1).nonzero()
     found = np.empty((rest.size, array.ndim), np.int64)
     for axis in range(array.ndim - 1, 0, -1):
-        np.divmod(rest, array.shape[axis], out=(rest, found[:, axis]))
+        size = array.shape[axis]
+        before = rest // size
+        np.subtract(rest, before * size, out=found[:, axis])
+        rest = before
     found[:, 0] = rest
     return found
 
@@ -236,7 +253,7 @@ def nonzero(input: TensorLike, *, as_tuple: bool = False, out: Tensor | None = N
     array = array_of(input)
     if as_tuple:
         return tuple([Tensor(found) for found in np.nonzero(np.atleast_1d(array))])
-    return Tensor(_positions(array))
+    return wrap(_positions(array))  # type: ignore[return-value]
 
 
 @operation(methods=("argwhere",), numpy=(np.argwhere,))

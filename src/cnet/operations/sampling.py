@@ -20,6 +20,7 @@ from ._options import (
     OutOptions,
     Size,
     chosen_dtype,
+    count_of,
     created,
     generator_of,
     like,
@@ -279,7 +280,7 @@ def randperm(
     >>> cnet.randperm(4).sort().values
     tensor([0, 1, 2, 3])
     """
-    (count,) = sizes("randperm", (n,))
+    count = count_of("randperm", n)
     dtype = chosen_dtype("randperm", options, int64)
     order: Array = generator_of("randperm", generator).permutation(count)
     return created("randperm", order.astype(dtype, copy=False), options)
@@ -432,7 +433,7 @@ def multinomial(
     _float_dtype("multinomial", weights.dtype)
     if weights.ndim not in (1, 2):
         raise ValueError(f"multinomial: input must have 1 or 2 dimensions (got {weights.ndim})")
-    (count,) = sizes("multinomial", (num_samples,))
+    count = count_of("multinomial", num_samples)
     size = weights.shape[-1]
     if count == 0 or (count > size and not replacement):
         raise ValueError(
