@@ -12,9 +12,6 @@ from ._dispatch import call
 
 _UINT64 = np.dtype(np.uint64)
 
-_least: Any = np.minimum.reduce
-_greatest: Any = np.maximum.reduce
-
 
 def multinomial(weights: Array, draws: Array) -> Array:
     """Turn uniform random numbers into positions with given probabilities.
@@ -24,7 +21,7 @@ def multinomial(weights: Array, draws: Array) -> Array:
     weights : ndarray, shape (n, c)
         Numbers proportional to the probabilities of each row; float32 or float64.
     draws : ndarray of float64, shape (n, samples)
-        Numbers in [0, 1).
+        Numbers in [0, 1). Others give the first or the last position with a weight.
 
     Returns
     -------
@@ -54,8 +51,6 @@ def multinomial(weights: Array, draws: Array) -> Array:
         raise ValueError(
             f"{f}: draws.shape[0] must equal weights.shape[0] (got {len(draws)} and {n})"
         )
-    if draws.size and not (_least(draws, None) >= 0 and _greatest(draws, None) < 1):
-        raise ValueError(f"{f}: draws must be at least 0 and less than 1")
     if n and not c:
         raise ValueError(f"{f}: weights must have at least 1 column (got shape {weights.shape})")
     indices = _memory.empty((n, samples), INT64)
@@ -108,15 +103,17 @@ def normal(
     """
     f = "normal"
     words = _check.integers(f, "words", words, 1, _UINT64)
-    if dtype not in (FLOAT32, FLOAT64):
-        raise TypeError(f"{f}: dtype must be float32 or float64 (got {dtype})")
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        if dtype not in (FLOAT32, FLOAT64):
+            raise TypeError(f"{f}: dtype must be float32 or float64 (got {dtype})")
+        dtype = np.dtype(dtype)
     geometry.check_size(f, "the result", shape)
     count = words_of(shape, dtype)
     if words.shape != (count,):
         raise ValueError(f"{f}: words.shape must be ({count},) for {shape} (got {words.shape})")
     if not std >= 0:
         raise ValueError(f"{f}: std must not be negative (got {std})")
-    y = _memory.empty(tuple(shape), FLOAT32 if dtype == FLOAT32 else FLOAT64)
+    y = _memory.empty(tuple(shape), dtype)
     call("normal", y, words.view(INT64), float(mean), float(std))
     return y
 

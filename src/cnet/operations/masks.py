@@ -1,5 +1,6 @@
 """Elements that a mask selects, and the positions of elements that are not zero."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -218,12 +219,14 @@ def _positions(array: Array) -> Array:
         return np.argwhere(array)
     (rest,) = array.reshape(-1).nonzero()
     found = np.empty((rest.size, array.ndim), np.int64)
-    for axis in range(array.ndim - 1, 0, -1):
+    axis = array.ndim - 1
+    while prod(array.shape[:axis]) > 1:
         size = array.shape[axis]
         before = rest // size
         np.subtract(rest, before * size, out=found[:, axis])
-        rest = before
-    found[:, 0] = rest
+        rest, axis = before, axis - 1
+    found[:, axis] = rest
+    found[:, :axis] = 0
     return found
 
 

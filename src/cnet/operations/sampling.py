@@ -15,6 +15,7 @@ from ..autograd import Array
 from ..dtypes import float16, float32, float64, get_default_dtype, int64
 from ..engine import wrap
 from ..tensor import Number, Tensor, TensorLike, array_of
+from ._dims import broadcast
 from ._options import (
     LikeOptions,
     OutOptions,
@@ -27,7 +28,7 @@ from ._options import (
     number_of,
     sizes,
 )
-from ._sums import all_of, any_of
+from ._sums import all_of
 from .registry import operation
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
 Generator: TypeAlias = "np.random.Generator | None"
 
 _GREATEST = 2**64 - 1
+
+_least: Any = np.fmin.reduce  # NaN is not compared
 
 
 def draw_uniform(generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -328,11 +331,15 @@ def normal(
         shape = sizes("normal", (size,))
         drawn = draw_normal(source, shape, dtype, float(mean), float(std))
         return created("normal", drawn, options)
+    if not isinstance(std, (Tensor, np.ndarray)):
+        _check_deviation(std)
+        means = array_of(mean)
+        drawn = draw_normal(source, means.shape, dtype, 0.0, float(std))
+        drawn += means
+        return created("normal", drawn, options)
     means, deviations = array_of(mean), array_of(std)
-    if any_of(deviations < 0):
-        _check_deviation(np.nanmin(deviations))
-    shape = np.broadcast_shapes(means.shape, deviations.shape)
-    drawn = draw_normal(source, shape, dtype)
+    _check_deviation(_least(deviations, axis=None, initial=0))
+    drawn = draw_normal(source, broadcast("normal", means.shape, deviations.shape), dtype)
     drawn *= deviations.astype(dtype, copy=False)
     drawn += means.astype(dtype, copy=False)
     return created("normal", drawn, options)
