@@ -1,7 +1,7 @@
 """The declarations of csrc/cnet.h that the boundary uses."""
 
 from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 
 cdef extern from "cnet.h" nogil:
@@ -248,6 +248,9 @@ cdef extern from "cnet.h" nogil:
     cnet_block cnet_acquire(size_t) noexcept
     void cnet_release(cnet_block) noexcept
     void cnet_empty_cache() noexcept
+
+cdef extern from "runtime/permutation.h" nogil:
+    void cnet_permutation(const uint64_t *, int64_t *, ptrdiff_t) noexcept
 
 cdef enum:
     CACHED_BYTES = 1 << 16

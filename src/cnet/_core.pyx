@@ -9,7 +9,7 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 cimport cython
 cimport numpy as cnp
 from libc.math cimport exp, isfinite, log, sqrt
-from libc.stdint cimport PTRDIFF_MAX, int64_t
+from libc.stdint cimport PTRDIFF_MAX, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 from numpy cimport (
     PyArray_CheckExact,
@@ -355,6 +355,15 @@ def choose(int typenum, *values):
     if kernel.workspace != NULL and kernel.workspace(&c) == CNET_UNSUITABLE:
         return None
     return tuple(c.choices[i] for i in range(CNET_PASSES))
+
+
+def permutation(ndarray words):
+    """The numbers of some words of 64 random bits, contiguous, in the order that the bits determine."""
+    cdef cnp.npy_intp count = PyArray_SIZE(words)
+    cdef ndarray y = empty_array(1, &count, sizeof(int64_t), cnp.NPY_INT64)
+    with nogil:
+        cnet_permutation(<const uint64_t *>PyArray_DATA(words), <int64_t *>PyArray_DATA(y), count)
+    return y
 
 
 include "_core_plain.pxi"

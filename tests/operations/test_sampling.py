@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import cnet
+from cnet import kernels
 
 N = 20000
 
@@ -59,6 +60,26 @@ def test_bounds():
     assert cnet.randperm(3, dtype=cnet.int32).dtype == cnet.int32
 
 
+def test_permutations_are_equally_probable():
+    drawn = [tuple(cnet.randperm(4).tolist()) for _ in range(4800)]
+    counts = np.array([drawn.count(order) for order in set(drawn)])
+    assert len(counts) == 24
+    assert ((counts - 200) ** 2 / 200).sum() < 60  # chi-squared with 23 degrees of freedom
+
+
+def test_words_determine_a_permutation():
+    words = np.random.default_rng(0).integers(0, 2**64 - 1, 100, np.uint64, endpoint=True)
+    expected: list[int] = []
+    for i, word in enumerate(words.tolist()):
+        j = word * (i + 1) >> 64
+        expected.append(i)
+        expected[i], expected[j] = expected[j], i
+    assert kernels.random.permutation(words).tolist() == expected
+    assert kernels.random.permutation(words[:0]).tolist() == []
+    with pytest.raises(TypeError, match="permutation: words.dtype must be an integer dtype"):
+        kernels.random.permutation(np.zeros(3))
+
+
 @pytest.mark.parametrize("replacement", [True, False])
 def test_multinomial(replacement):
     weights = cnet.tensor([[0.0, 1.0, 3.0], [2.0, 2.0, 0.0]])
@@ -99,6 +120,10 @@ def test_generators_of_numpy_draw_the_same_normal_numbers(dtype):
         expected = cnet.randn(count, generator=other, dtype=dtype)
         got = cnet.randn(count, generator=ours, dtype=dtype)
         np.testing.assert_array_equal(got.numpy(), expected.numpy())
+        np.testing.assert_array_equal(
+            cnet.randperm(count, generator=ours).numpy(),
+            cnet.randperm(count, generator=other).numpy(),
+        )
         assert ours.get_state()["state"] == other.bit_generator.state["state"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _check, geometry
+from .. import _check, _core, geometry
 from ..arrays import FLOAT32, FLOAT64, INT64, Array, Shape
 from . import _memory
 from ._dispatch import call
@@ -116,6 +116,15 @@ def normal(
     y = _memory.empty(tuple(shape), dtype)
     call("normal", y, words.view(INT64), float(mean), float(std))
     return y
+
+
+def permutation(words: Array) -> Array:
+    """The integers from 0 on in random order: one for each of some words, as those of `normal`.
+
+    ``y[i] = y[j]; y[j] = i`` for i = 0, 1, and so on, where j is the word times ``i + 1``, divided
+    by 2⁶⁴ and rounded down.
+    """
+    return _core.permutation(_check.integers("permutation", "words", words, 1, _UINT64))
 
 
 def words_of(shape: Shape, dtype: Any) -> int:

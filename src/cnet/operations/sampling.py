@@ -285,7 +285,7 @@ def randperm(
     """
     count = count_of("randperm", n)
     dtype = chosen_dtype("randperm", options, int64)
-    order: Array = generator_of("randperm", generator).permutation(count)
+    order = kernels.random.permutation(_words(generator_of("randperm", generator), count))
     return created("randperm", order.astype(dtype, copy=False), options)
 
 
