@@ -38,25 +38,25 @@ cdef extern from *:
 
 # The kernels of csrc/kernels.h, each with the names of the arguments that `call` takes.
 kernels = {
-    cnet_signatures[i].name.decode(): tuple(
+    cnet_signatures[i].name.decode(): tuple([
         cnet_signatures[i].arguments[j].name.decode()
         for j in range(cnet_signatures[i].count)
         if cnet_signatures[i].arguments[j].kind != CNET_COUNT
-    )
+    ])
     for i in range(CNET_KERNEL_COUNT)
 }
 cdef dict numbers = {name: number for number, name in enumerate(kernels)}
 # For each array of each kernel, whether the kernel writes it.
 written = {
-    cnet_signatures[i].name.decode(): tuple(
-        cnet_signatures[i].arguments[j].kind == CNET_OUT for j in range(cnet_signatures[i].arrays))
+    cnet_signatures[i].name.decode(): tuple([
+        cnet_signatures[i].arguments[j].kind == CNET_OUT for j in range(cnet_signatures[i].arrays)])
     for i in range(CNET_KERNEL_COUNT)
 }
 # The number of arrays of each kernel, which are its first arguments.
 arrays = {name: len(each) for name, each in written.items()}
 # The fields of the C geometry of a convolution. The first of them are those of a window.
-conv2d_fields = tuple(
-    cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
+conv2d_fields = tuple([
+    cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t))])
 window2d_fields = conv2d_fields[:sizeof(cnet_window2d) // sizeof(ptrdiff_t)]
 compiler = CNET_COMPILER.decode()
 cached_bytes = CACHED_BYTES  # larger arrays use the cache of memory
@@ -354,7 +354,7 @@ def choose(int typenum, *values):
         c.choices[i] = -1
     if kernel.workspace != NULL and kernel.workspace(&c) == CNET_UNSUITABLE:
         return None
-    return tuple(c.choices[i] for i in range(CNET_PASSES))
+    return tuple([c.choices[i] for i in range(CNET_PASSES)])
 
 
 def permutation(ndarray words):

@@ -172,17 +172,20 @@ def assemble(tuple arrays, tuple shape, tuple parts):
     """
     cdef cnet_call c
     cdef Py_ssize_t i
+    cdef bytes part
     if redirected or not are_plain(arrays):
         return None
     cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(<ndarray>arrays[0]))
     c.strided_copy.y = PyArray_DATA(y)
     for i in range(len(parts)):
-        if parts[i] is not None:
-            c.strided_copy.x = PyArray_DATA(<ndarray>arrays[i])
-            if len(<bytes?>parts[i]) != sizeof(cnet_pair):
-                raise ValueError(f"the geometry has {len(parts[i])} bytes")
-            memcpy(&c.strided_copy.g, <const char *>parts[i], sizeof(cnet_pair))
-            run_on(PyArray_TYPE(y), PyArray_SIZE(y), &c, CNET_KERNEL_strided_copy)
+        part = parts[i]
+        if part is None:
+            continue
+        if len(part) != sizeof(cnet_pair):
+            raise ValueError("the bytes of a geometry are missing")
+        c.strided_copy.x = PyArray_DATA(<ndarray>arrays[i])
+        memcpy(&c.strided_copy.g, <const char *>part, sizeof(cnet_pair))
+        run_on(PyArray_TYPE(y), PyArray_SIZE(y), &c, CNET_KERNEL_strided_copy)
     return y
 
 

@@ -76,7 +76,7 @@ def test_words_determine_a_permutation():
         expected[i], expected[j] = expected[j], i
     assert kernels.random.permutation(words).tolist() == expected
     assert kernels.random.permutation(words[:0]).tolist() == []
-    with pytest.raises(TypeError, match="permutation: words.dtype must be an integer dtype"):
+    with pytest.raises(TypeError, match=r"permutation: words\.dtype must be an integer dtype"):
         kernels.random.permutation(np.zeros(3))
 
 
