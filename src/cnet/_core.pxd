@@ -130,6 +130,12 @@ cdef extern from "cnet.h" nogil:
         void *y
         cnet_pair g
 
+    ctypedef struct cnet_copy_arguments:
+        const void *x
+        void *y
+        ptrdiff_t count
+
+    int CNET_KERNEL_copy
     int CNET_KERNEL_elementwise
     int CNET_KERNEL_combine
     int CNET_KERNEL_arithmetic
@@ -139,6 +145,7 @@ cdef extern from "cnet.h" nogil:
     int CNET_KERNEL_strided_copy
 
     ctypedef struct cnet_call:
+        cnet_copy_arguments copy
         cnet_elementwise_arguments elementwise
         cnet_combine_arguments combine
         cnet_arithmetic_arguments arithmetic

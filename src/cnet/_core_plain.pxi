@@ -338,7 +338,7 @@ def scatter(int operation, x, index, src, axis, bint whole=False, out=None):
     `src` is an array of the same dtype, or a number. Only floats are combined, other numbers are
     written. None also if a position is out of range; then elements of `out` may have changed.
     """
-    cdef cnet_call c
+    cdef cnet_call c, copied
     cdef cnp.npy_intp sizes[MOST_AXES]
     cdef ptrdiff_t invalid = 0
     cdef int i, ndim, typenum = float_of_size(x)
@@ -365,7 +365,10 @@ def scatter(int operation, x, index, src, axis, bint whole=False, out=None):
         out = empty_array(
             PyArray_NDIM(<ndarray>x), cnp.PyArray_DIMS(<ndarray>x),
             cnp.PyArray_ITEMSIZE(<ndarray>x), PyArray_TYPE(<ndarray>x))
-        memcpy(PyArray_DATA(<ndarray>out), PyArray_DATA(<ndarray>x), cnp.PyArray_NBYTES(<ndarray>x))
+        copied.copy.x = PyArray_DATA(<ndarray>x)
+        copied.copy.y = PyArray_DATA(<ndarray>out)
+        copied.copy.count = PyArray_SIZE(<ndarray>x)
+        run_on(typenum, copied.copy.count, &copied, CNET_KERNEL_copy)
     c.scatter.src = PyArray_DATA(<ndarray>src)
     c.scatter.index = <int64_t *>PyArray_DATA(<ndarray>index)
     c.scatter.y = PyArray_DATA(<ndarray>out)
