@@ -91,19 +91,19 @@ def grid_sample(
     M. Jaderberg et al.: Spatial transformer networks, NIPS 2015.
     """
     x, positions = as_tensor(input), as_tensor(grid)
-    dtype = x._array.dtype
-    _check.float_dtype("grid_sample", "input.dtype", dtype)
-    if positions._array.dtype is not dtype:
+    try:
+        return GridSample.apply(
+            x, positions, mode=mode, padding_mode=padding_mode, align_corners=bool(align_corners)
+        )
+    except (TypeError, ValueError):
+        _check.float_dtype("grid_sample", "input.dtype", x.dtype)
         _check.same_dtype("grid_sample", input=x._array, grid=positions._array)
-    _check_shapes(x._array.shape, positions._array.shape, mode, padding_mode)
-    return GridSample.apply(
-        x, positions, mode=mode, padding_mode=padding_mode, align_corners=bool(align_corners)
-    )
+        _explain_shapes(x.shape, positions.shape, mode, padding_mode)
+        raise
 
 
-@lru_cache(maxsize=1024)
-def _check_shapes(x: Shape, grid: Shape, mode: str, padding_mode: str) -> None:
-    """Check the options, and the shapes of the input and the grid."""
+def _explain_shapes(x: Shape, grid: Shape, mode: str, padding_mode: str) -> None:
+    """Raise an exception if an option, or the shape of the input or the grid, is wrong."""
     axes = len(x) - 2
     if axes not in (2, 3):
         raise ValueError(

@@ -296,28 +296,24 @@ def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:
            [2., 5.]])
     """
     x = _check.array("permute", "x", x)
-    size, y_shape, parts = _permuted(tuple(shape), tuple(axes))
+    size, y_shape, parts, is_slow = _permuted(tuple(shape), tuple(axes))
     if x.size != size:
         raise ValueError(
             f"permute: shape must have as many elements as x (got {tuple(shape)} and {x.shape})"
         )
-    if parts is not None and (current.recorder is not None or not _reads_far(shape, axes)):
+    if parts is not None and (not is_slow or current.recorder is not None):
         return assemble((x,), y_shape, parts)
     y = _memory.empty(y_shape, x.dtype)
     y[...] = x.reshape(shape).transpose(axes)
     return y
 
 
-def _reads_far(shape: Shape, axes: Sequence[int]) -> bool:
-    """Whether the elements of long rows are not contiguous in memory: NumPy copies them faster."""
-    return len(axes) > 0 and axes[-1] != len(shape) - 1 and shape[axes[-1]] > _SHORT
-
-
 @lru_cache(maxsize=1024)
-def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, Parts | None]:
+def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, Parts | None, bool]:
     """The number of elements, the shape of the result, and the parts for `assemble`.
 
-    The parts are None if there are too many axes.
+    The parts are None if there are too many axes. And whether NumPy copies faster: the elements of
+    long rows are not contiguous in memory.
     """
     if sorted(axes) != [*range(len(shape))]:
         raise ValueError(
@@ -327,7 +323,8 @@ def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, Parts | None]:
     strides = strides_of(shape)
     source, target = [strides[axis] for axis in axes], strides_of(y_shape)
     g = pair((1, *y_shape), (0, *source), (0, *target)) or pair(y_shape, source, target)
-    return prod(shape), y_shape, _whole(shape, g)
+    reads_far = len(axes) > 0 and axes[-1] != len(shape) - 1 and shape[axes[-1]] > _SHORT
+    return prod(shape), y_shape, _whole(shape, g), reads_far
 
 
 def is_basic(parts: tuple[Any, ...]) -> bool:
