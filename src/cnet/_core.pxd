@@ -256,7 +256,9 @@ cdef extern from "cnet.h" nogil:
     void cnet_release(cnet_block) noexcept
     void cnet_empty_cache() noexcept
 
-cdef extern from "runtime/permutation.h" nogil:
+cdef extern from "runtime/random.h" nogil:
+    int CNET_HALVES
+    void cnet_integers(const uint64_t *, int64_t *, ptrdiff_t, int64_t, uint64_t) noexcept
     void cnet_permutation(const uint64_t *, int64_t *, ptrdiff_t) noexcept
 
 cdef enum:

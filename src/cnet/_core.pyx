@@ -60,6 +60,7 @@ conv2d_fields = tuple([
 window2d_fields = conv2d_fields[:sizeof(cnet_window2d) // sizeof(ptrdiff_t)]
 compiler = CNET_COMPILER.decode()
 cached_bytes = CACHED_BYTES  # larger arrays use the cache of memory
+halves = CNET_HALVES
 max_threads = CNET_MAX_THREADS
 algorithms = {
     "auto": CNET_AUTO,
@@ -357,13 +358,25 @@ def choose(int typenum, *values):
     return tuple([c.choices[i] for i in range(CNET_PASSES)])
 
 
-def permutation(ndarray words):
-    """The numbers of some words of 64 random bits, contiguous, in the order that the bits determine."""
-    cdef cnp.npy_intp count = PyArray_SIZE(words)
-    cdef ndarray y = empty_array(1, &count, sizeof(int64_t), cnp.NPY_INT64)
+def integers(ndarray words, ndarray y, int64_t low, uint64_t range):
+    """Fill an array of int64 with integers from `low` on, of which there are `range`.
+
+    `words` are contiguous: 64 random bits for each integer, or for two up to `halves`.
+    """
     with nogil:
-        cnet_permutation(<const uint64_t *>PyArray_DATA(words), <int64_t *>PyArray_DATA(y), count)
-    return y
+        cnet_integers(
+            <const uint64_t *>PyArray_DATA(words), <int64_t *>PyArray_DATA(y), PyArray_SIZE(y), low,
+            range)
+
+
+def permutation(ndarray words, ndarray y):
+    """Fill an array of int64 with the positions of its elements, in random order.
+
+    `words` are contiguous: 64 random bits for each element.
+    """
+    with nogil:
+        cnet_permutation(
+            <const uint64_t *>PyArray_DATA(words), <int64_t *>PyArray_DATA(y), PyArray_SIZE(y))
 
 
 include "_core_plain.pxi"

@@ -179,7 +179,8 @@ def _times_quotient(a: Array, b: Array, divisor: Array) -> Array:
 def _size(x: Array, axis: int) -> Array:
     """The norm along an axis, which is kept."""
     if x.itemsize < 4:
-        return np.sqrt(total(x * x, (axis,), keepdims=True))  # type: ignore[no-any-return]
+        size: Array = np.sqrt(total(x * x, (axis,), keepdims=True))
+        return size
     return reduced(x, "squares", (axis,), keepdims=True, root=True)
 
 

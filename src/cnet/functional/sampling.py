@@ -38,7 +38,7 @@ class GridSample(Operation[Tensor]):
         x, grid = ctx.saved
         need_x, need_grid = ctx.needs_input_grad
         needs = need_x, need_grid
-        return kernels.grid_sample_backward(grad, x, grid, *ctx.options, needs)
+        return kernels.grid_sample_backward(grad, x, grid, *ctx.options, needs=needs)
 
 
 @explained

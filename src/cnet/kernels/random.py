@@ -118,13 +118,40 @@ def normal(
     return y
 
 
+def integers(words: Array, shape: Shape, low: int, high: int) -> Array:
+    """Integers from `low` to ``high - 1``, from as many words as `words_of_integers` says.
+
+    The integer is `low` plus the word times ``high - low``, divided by 2⁶⁴ and rounded down; up to
+    a difference of 2¹⁶, the two halves of a word are used, and divided by 2³².
+    """
+    f = "integers"
+    words = _check.integers(f, "words", words, 1, _UINT64)
+    count = words_of_integers(shape, low, high)
+    if words.shape != (count,):
+        raise ValueError(f"{f}: words.shape must be ({count},) for {shape} (got {words.shape})")
+    if not low < high:
+        raise ValueError(f"{f}: low must be less than high (got {low} and {high})")
+    y: Array = _memory.empty(shape, INT64)
+    _core.integers(words, y, low, high - low)
+    return y
+
+
+def words_of_integers(shape: Shape, low: int, high: int) -> int:
+    """The number of words that `integers` needs."""
+    count = prod(shape)
+    return (count + 1) // 2 if high - low <= _core.halves else count
+
+
 def permutation(words: Array) -> Array:
     """The integers from 0 on in random order: one for each of some words, as those of `normal`.
 
     ``y[i] = y[j]; y[j] = i`` for i = 0, 1, and so on, where j is the word times ``i + 1``, divided
     by 2⁶⁴ and rounded down.
     """
-    return _core.permutation(_check.integers("permutation", "words", words, 1, _UINT64))
+    words = _check.integers("permutation", "words", words, 1, _UINT64)
+    y: Array = _memory.empty(words.shape, INT64)
+    _core.permutation(words, y)
+    return y
 
 
 def words_of(shape: Shape, dtype: Any) -> int:

@@ -256,7 +256,7 @@ def nonzero(input: TensorLike, *, as_tuple: bool = False, out: Tensor | None = N
     array = array_of(input)
     if as_tuple:
         return tuple([Tensor(found) for found in np.nonzero(np.atleast_1d(array))])
-    return wrap(_positions(array))  # type: ignore[return-value]
+    return wrap(_positions(array))
 
 
 @operation(methods=("argwhere",), numpy=(np.argwhere,))

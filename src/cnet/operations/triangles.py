@@ -233,7 +233,8 @@ def _triangle(x: Array, diagonal: int, upper: bool) -> Array:
 @lru_cache(maxsize=64)
 def _outside(shape: tuple[int, ...], diagonal: int, upper: bool) -> Array:
     """The positions in the flattened array of the elements outside of a triangle."""
-    below = np.tri(*shape[-2:], diagonal - upper, bool)
+    rows, columns = shape[-2:]
+    below = np.tri(rows, columns, diagonal - upper, bool)
     return np.broadcast_to(below if upper else ~below, shape).reshape(-1).nonzero()[0]
 
 
