@@ -35,10 +35,10 @@ class GridSample(Operation[Tensor]):
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        x, grid = ctx.saved
+        (x, grid), (mode, padding_mode, align_corners) = ctx.saved, ctx.options
         need_x, need_grid = ctx.needs_input_grad
         needs = need_x, need_grid
-        return kernels.grid_sample_backward(grad, x, grid, *ctx.options, needs=needs)
+        return kernels.grid_sample_backward(grad, x, grid, mode, padding_mode, align_corners, needs)
 
 
 @explained
