@@ -91,8 +91,7 @@ def _cross_entropy(
     if reduction == "none":
         losses, lse = kernels.cross_entropy(logits, target, *options)
         return losses, None, lse
-    loss, divisor, lse = reduced_cross_entropy(logits, target, *options, mean=reduction == "mean")
-    return loss.reshape(()), divisor, lse
+    return reduced_cross_entropy(logits, target, *options, mean=reduction == "mean")
 
 
 @explained
