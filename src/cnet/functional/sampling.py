@@ -37,8 +37,9 @@ class GridSample(Operation[Tensor]):
     def backward(ctx: Context, grad: Array) -> Any:
         (x, grid), (mode, padding_mode, align_corners) = ctx.saved, ctx.options
         need_x, need_grid = ctx.needs_input_grad
-        needs = need_x, need_grid
-        return kernels.grid_sample_backward(grad, x, grid, mode, padding_mode, align_corners, needs)
+        return kernels.grid_sample_backward(
+            grad, x, grid, mode, padding_mode, align_corners, (need_x, need_grid)
+        )
 
 
 @explained
