@@ -1,7 +1,7 @@
 """The declarations of csrc/cnet.h that the boundary uses."""
 
 from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 
 cdef extern from "cnet.h" nogil:
@@ -22,8 +22,19 @@ cdef extern from "cnet.h" nogil:
         ptrdiff_t s2
         ptrdiff_t s3
         ptrdiff_t s4
+        ptrdiff_t a_n
+        ptrdiff_t a3
         ptrdiff_t a4
+        ptrdiff_t b_n
+        ptrdiff_t b3
         ptrdiff_t b4
+        ptrdiff_t b_first
+
+    ctypedef struct cnet_cells:
+        ptrdiff_t n
+        ptrdiff_t size
+        ptrdiff_t count
+        ptrdiff_t inner
 
     int CNET_DEPTHWISE
     int CNET_WINOGRAD
@@ -99,17 +110,49 @@ cdef extern from "cnet.h" nogil:
         cnet_norm g
         ptrdiff_t operation
 
+    ctypedef struct cnet_gather_arguments:
+        const void *x
+        const int64_t *index
+        void *y
+        cnet_cells g
+        ptrdiff_t shared
+
+    ctypedef struct cnet_scatter_arguments:
+        const void *src
+        const int64_t *index
+        void *y
+        cnet_cells g
+        ptrdiff_t operation
+        ptrdiff_t shared
+
+    ctypedef struct cnet_strided_copy_arguments:
+        const void *x
+        void *y
+        cnet_pair g
+
+    ctypedef struct cnet_copy_arguments:
+        const void *x
+        void *y
+        ptrdiff_t count
+
+    int CNET_KERNEL_copy
     int CNET_KERNEL_elementwise
     int CNET_KERNEL_combine
     int CNET_KERNEL_arithmetic
     int CNET_KERNEL_reduce
+    int CNET_KERNEL_gather
+    int CNET_KERNEL_scatter
     int CNET_KERNEL_strided_copy
 
     ctypedef struct cnet_call:
+        cnet_copy_arguments copy
         cnet_elementwise_arguments elementwise
         cnet_combine_arguments combine
         cnet_arithmetic_arguments arithmetic
         cnet_reduce_arguments reduce
+        cnet_gather_arguments gather
+        cnet_scatter_arguments scatter
+        cnet_strided_copy_arguments strided_copy
         int kernel
         int threads
         char *workspace
@@ -212,6 +255,11 @@ cdef extern from "cnet.h" nogil:
     cnet_block cnet_acquire(size_t) noexcept
     void cnet_release(cnet_block) noexcept
     void cnet_empty_cache() noexcept
+
+cdef extern from "runtime/random.h" nogil:
+    int CNET_HALVES
+    void cnet_integers(const uint64_t *, int64_t *, ptrdiff_t, int64_t, uint64_t) noexcept
+    void cnet_permutation(const uint64_t *, int64_t *, ptrdiff_t) noexcept
 
 cdef enum:
     CACHED_BYTES = 1 << 16

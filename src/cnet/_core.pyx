@@ -9,7 +9,7 @@ Callers check arrays (`_check`) and allocate results (`kernels`); geometries are
 cimport cython
 cimport numpy as cnp
 from libc.math cimport exp, isfinite, log, sqrt
-from libc.stdint cimport PTRDIFF_MAX, int64_t
+from libc.stdint cimport PTRDIFF_MAX, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 from numpy cimport (
     PyArray_CheckExact,
@@ -38,28 +38,29 @@ cdef extern from *:
 
 # The kernels of csrc/kernels.h, each with the names of the arguments that `call` takes.
 kernels = {
-    cnet_signatures[i].name.decode(): tuple(
+    cnet_signatures[i].name.decode(): tuple([
         cnet_signatures[i].arguments[j].name.decode()
         for j in range(cnet_signatures[i].count)
         if cnet_signatures[i].arguments[j].kind != CNET_COUNT
-    )
+    ])
     for i in range(CNET_KERNEL_COUNT)
 }
 cdef dict numbers = {name: number for number, name in enumerate(kernels)}
 # For each array of each kernel, whether the kernel writes it.
 written = {
-    cnet_signatures[i].name.decode(): tuple(
-        cnet_signatures[i].arguments[j].kind == CNET_OUT for j in range(cnet_signatures[i].arrays))
+    cnet_signatures[i].name.decode(): tuple([
+        cnet_signatures[i].arguments[j].kind == CNET_OUT for j in range(cnet_signatures[i].arrays)])
     for i in range(CNET_KERNEL_COUNT)
 }
 # The number of arrays of each kernel, which are its first arguments.
 arrays = {name: len(each) for name, each in written.items()}
 # The fields of the C geometry of a convolution. The first of them are those of a window.
-conv2d_fields = tuple(
-    cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t)))
+conv2d_fields = tuple([
+    cnet_conv2d_names[i].decode() for i in range(sizeof(cnet_conv2d) // sizeof(ptrdiff_t))])
 window2d_fields = conv2d_fields[:sizeof(cnet_window2d) // sizeof(ptrdiff_t)]
 compiler = CNET_COMPILER.decode()
 cached_bytes = CACHED_BYTES  # larger arrays use the cache of memory
+halves = CNET_HALVES
 max_threads = CNET_MAX_THREADS
 algorithms = {
     "auto": CNET_AUTO,
@@ -95,6 +96,10 @@ small_reductions = {
 # ---- Memory --------------------------------------------------------------------------------------
 
 
+cdef enum:
+    MOST_AXES = 64  # of an array
+
+
 cdef cnet_block acquire(size_t bytes) except *:
     cdef cnet_block block = cnet_acquire(bytes)
     if block.data == NULL:
@@ -121,8 +126,15 @@ cdef ndarray array_in(Memory memory, int ndim, cnp.npy_intp *sizes, int typenum)
     return array
 
 
-cdef ndarray empty_array(int ndim, cnp.npy_intp *sizes, size_t bytes, int typenum):
+cdef ndarray empty_array(int ndim, cnp.npy_intp *sizes, size_t itemsize, int typenum):
     """A new array; if it is large, in memory that is aligned and reused."""
+    cdef size_t bytes = itemsize
+    cdef int axis
+    for axis in range(ndim):
+        if sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
+            shape = tuple([sizes[axis] for axis in range(ndim)])
+            raise MemoryError(f"cnet: no memory for an array of shape {shape}")
+        bytes *= <size_t>sizes[axis]
     if bytes < CACHED_BYTES:
         return cnp.PyArray_EMPTY(ndim, sizes, typenum, 0)
     cdef Memory memory = Memory()
@@ -132,15 +144,13 @@ cdef ndarray empty_array(int ndim, cnp.npy_intp *sizes, size_t bytes, int typenu
 
 def empty(tuple shape, cnp.dtype dtype):
     """A new array; if it is large, in memory that is aligned and reused."""
-    cdef cnp.npy_intp sizes[64]
-    cdef size_t bytes = cnp.PyDataType_ELSIZE(dtype)
+    cdef cnp.npy_intp sizes[MOST_AXES]
     cdef int axis, ndim = len(shape)
+    if ndim > MOST_AXES:
+        raise MemoryError(f"cnet: no memory for an array of shape {shape}")
     for axis in range(ndim):
         sizes[axis] = shape[axis]
-        if ndim > 64 or sizes[axis] < 0 or (sizes[axis] and bytes > PTRDIFF_MAX // <size_t>sizes[axis]):
-            raise MemoryError(f"cnet: no memory for an array of shape {shape}")
-        bytes *= <size_t>sizes[axis]
-    return empty_array(ndim, sizes, bytes, dtype.num)
+    return empty_array(ndim, sizes, cnp.PyDataType_ELSIZE(dtype), dtype.num)
 
 
 include "_core_arrays.pxi"
@@ -345,7 +355,28 @@ def choose(int typenum, *values):
         c.choices[i] = -1
     if kernel.workspace != NULL and kernel.workspace(&c) == CNET_UNSUITABLE:
         return None
-    return tuple(c.choices[i] for i in range(CNET_PASSES))
+    return tuple([c.choices[i] for i in range(CNET_PASSES)])
+
+
+def integers(ndarray words, ndarray y, int64_t low, uint64_t range):
+    """Fill an array of int64 with integers from `low` on, of which there are `range`.
+
+    `words` are contiguous: 64 random bits for each integer, or for two up to `halves`.
+    """
+    with nogil:
+        cnet_integers(
+            <const uint64_t *>PyArray_DATA(words), <int64_t *>PyArray_DATA(y), PyArray_SIZE(y), low,
+            range)
+
+
+def permutation(ndarray words, ndarray y):
+    """Fill an array of int64 with the positions of its elements, in random order.
+
+    `words` are contiguous: 64 random bits for each element.
+    """
+    with nogil:
+        cnet_permutation(
+            <const uint64_t *>PyArray_DATA(words), <int64_t *>PyArray_DATA(y), PyArray_SIZE(y))
 
 
 include "_core_plain.pxi"

@@ -6,17 +6,18 @@
 cdef enum:
     KEEPING_THE_GIL = 4096  # elements for which the GIL is not released
     MOST_RESULTS = 128  # of a reduction
+    SHORT = 4  # runs of elements that are copied one by one
 
 
-cdef int run_on(ndarray x, cnet_call *c, int kernel) except -1:
-    """Run a kernel whose first array is a plain one; 0 if it needs a workspace."""
-    cdef const cnet_implementation *found = implementation(kernel, PyArray_TYPE(x))
+cdef int run_on(int typenum, ptrdiff_t elements, cnet_call *c, int kernel) except -1:
+    """Run a kernel for a dtype and a number of elements; 0 if it needs a workspace."""
+    cdef const cnet_implementation *found = implementation(kernel, typenum)
     c.kernel = kernel
     c.threads = cnet_get_num_threads()
     c.workspace = NULL
     if found.workspace != NULL and found.workspace(c):
         return 0
-    if PyArray_SIZE(x) <= KEEPING_THE_GIL:
+    if elements <= KEEPING_THE_GIL:
         found.run(c)
     else:
         with nogil:
@@ -31,11 +32,11 @@ cdef run_like(ndarray x, void **y, cnet_call *c, int kernel, out):
     """
     if out is None:
         out = empty_array(
-            PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_NBYTES(x), PyArray_TYPE(x))
+            PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_ITEMSIZE(x), PyArray_TYPE(x))
     elif not is_like(out, x):
         return None
     y[0] = PyArray_DATA(<ndarray>out)
-    run_on(x, c, kernel)
+    run_on(PyArray_TYPE(x), PyArray_SIZE(x), c, kernel)
     return out
 
 
@@ -153,7 +154,7 @@ def reduce(int operation, x, tuple sizes, tuple shape, double divisor, bint root
     c.reduce.x = PyArray_DATA(<ndarray>x)
     c.reduce.y = results
     c.reduce.operation = operation
-    if not run_on(x, &c, CNET_KERNEL_reduce):
+    if not run_on(PyArray_TYPE(<ndarray>x), PyArray_SIZE(<ndarray>x), &c, CNET_KERNEL_reduce):
         return None
     cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(<ndarray>x))
     cdef char *place = <char *>PyArray_DATA(y)
@@ -171,18 +172,211 @@ def assemble(tuple arrays, tuple shape, tuple parts):
     """
     cdef cnet_call c
     cdef Py_ssize_t i
+    cdef bytes part
     if redirected or not are_plain(arrays):
         return None
     cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(<ndarray>arrays[0]))
-    c.slots[1].pointer = PyArray_DATA(y)
+    c.strided_copy.y = PyArray_DATA(y)
     for i in range(len(parts)):
-        if parts[i] is not None:
-            c.slots[0].pointer = PyArray_DATA(<ndarray>arrays[i])
-            if len(<bytes?>parts[i]) != sizeof(cnet_pair):
-                raise ValueError(f"the geometry has {len(parts[i])} bytes")
-            memcpy(c.slots + 2, <const char *>parts[i], sizeof(cnet_pair))
-            run_on(y, &c, CNET_KERNEL_strided_copy)
+        part = parts[i]
+        if part is None:
+            continue
+        if len(part) != sizeof(cnet_pair):
+            raise ValueError("the bytes of a geometry are missing")
+        c.strided_copy.x = PyArray_DATA(<ndarray>arrays[i])
+        memcpy(&c.strided_copy.g, <const char *>part, sizeof(cnet_pair))
+        run_on(PyArray_TYPE(y), PyArray_SIZE(y), &c, CNET_KERNEL_strided_copy)
     return y
+
+
+def join(tuple arrays, int axis, bint new):
+    """The kernel `strided_copy` from plain arrays to one that joins them along an axis.
+
+    If `new` is true, the axis is not one of theirs. None also if their shapes do not fit, or if runs
+    of elements are short in a large array, which NumPy copies faster.
+    """
+    cdef cnet_call c
+    cdef cnp.npy_intp sizes[MOST_AXES]
+    cdef cnet_pair *g = &c.strided_copy.g
+    cdef ptrdiff_t before = 1, inner = 1, joined = 0, run
+    cdef int i, ndim, own
+    cdef bint is_short
+    if redirected or not are_plain(arrays) or len(arrays) == 0:
+        return None
+    cdef ndarray first = arrays[0], y
+    own = PyArray_NDIM(first)
+    ndim = own + new
+    if axis < 0:
+        axis += ndim
+    if not 0 <= axis < ndim or ndim > MOST_AXES:
+        return None
+    for array in arrays:
+        if PyArray_NDIM(<ndarray>array) != own:
+            return None
+        for i in range(own):
+            if PyArray_DIM(<ndarray>array, i) != PyArray_DIM(first, i) and (new or i != axis):
+                return None
+        joined += 1 if new else PyArray_DIM(<ndarray>array, axis)
+    for i in range(ndim):
+        if i == axis:
+            sizes[i] = joined
+            continue
+        sizes[i] = PyArray_DIM(first, i - (new and i > axis))
+        if i < axis:
+            before *= sizes[i]
+        else:
+            inner *= sizes[i]
+    is_short = inner * joined <= SHORT * len(arrays)
+    if is_short and before * inner * joined > KEEPING_THE_GIL:
+        return None
+    y = empty_array(ndim, sizes, cnp.PyArray_ITEMSIZE(first), PyArray_TYPE(first))
+    c.strided_copy.y = PyArray_DATA(y)
+    memset(g, 0, sizeof(g[0]))
+    g.s1 = g.s2 = 1
+    g.b_n = g.b4 = inner * joined
+    g.a3 = g.b3 = 1
+    for array in arrays:
+        run = inner if new else inner * PyArray_DIM(<ndarray>array, axis)
+        c.strided_copy.x = PyArray_DATA(<ndarray>array)
+        if is_short:  # columns are visited in place of rows
+            g.n, g.s3, g.s4, g.a4 = 1, run, before, run
+        else:
+            g.n, g.s3, g.s4, g.a_n, g.a4, g.b4 = before, 1, run, run, 1, 1
+        run_on(PyArray_TYPE(y), PyArray_SIZE(y), &c, CNET_KERNEL_strided_copy)
+        g.b_first += run
+    return y
+
+
+# ---- Positions -----------------------------------------------------------------------------------
+# The kernels `gather` and `scatter` for positions of int64, with the shapes of `numpy.take_along_axis`
+# or, for whole slices, of `numpy.take`. The axis None means the flattened array. Numbers of 4 and 8
+# bytes are copied as floats of that size, whatever they are.
+
+
+cdef int float_of_size(x) noexcept:
+    """The float dtype with as many bytes as contiguous numbers, which it can copy; or NPY_NOTYPE."""
+    if PyArray_CheckExact(x) and cnp.PyArray_ISCARRAY_RO(<ndarray>x) and (
+            cnp.PyTypeNum_ISNUMBER(PyArray_TYPE(<ndarray>x))):
+        if cnp.PyArray_ITEMSIZE(<ndarray>x) == 4:
+            return cnp.NPY_FLOAT32
+        if cnp.PyArray_ITEMSIZE(<ndarray>x) == 8:
+            return cnp.NPY_FLOAT64
+    return cnp.NPY_NOTYPE
+
+
+cdef int find_cells(
+        ndarray x, index, axis, bint whole, cnet_cells *g, cnp.npy_intp *sizes) except -2:
+    """The shape of the elements of an array at positions: its number of axes, and their sizes.
+
+    -1 if the positions are not plain, or have another shape.
+    """
+    cdef cnp.npy_intp *shape = cnp.PyArray_DIMS(x)
+    cdef int i, along, ndim = PyArray_NDIM(x), others
+    if not PyArray_CheckExact(index) or PyArray_TYPE(<ndarray>index) != cnp.NPY_INT64 or (
+            not cnp.PyArray_ISCARRAY_RO(<ndarray>index)):
+        return -1
+    g.n = g.inner = 1
+    g.size = PyArray_SIZE(x)
+    g.count = PyArray_SIZE(<ndarray>index)
+    others = PyArray_NDIM(<ndarray>index)
+    cdef cnp.npy_intp *index_shape = cnp.PyArray_DIMS(<ndarray>index)
+    if axis is None:
+        memcpy(sizes, index_shape, others * sizeof(sizes[0]))
+        return others
+    along = axis
+    if along < 0:
+        along += ndim
+    if not 0 <= along < ndim:
+        return -1
+    g.size = shape[along]
+    for i in range(ndim):
+        if i != along and not whole and (others != ndim or shape[i] != index_shape[i]):
+            return -1
+        if i < along:
+            g.n *= shape[i]
+        elif i > along:
+            g.inner *= shape[i]
+    if not whole:
+        if others != ndim:
+            return -1
+        g.count = index_shape[along]
+        memcpy(sizes, index_shape, ndim * sizeof(sizes[0]))
+        return ndim
+    if ndim - 1 + others > MOST_AXES:
+        return -1
+    memcpy(sizes, shape, along * sizeof(sizes[0]))
+    memcpy(sizes + along, index_shape, others * sizeof(sizes[0]))
+    memcpy(sizes + along + others, shape + along + 1, (ndim - 1 - along) * sizeof(sizes[0]))
+    return ndim - 1 + others
+
+
+def gather(x, index, axis, bint whole=False):
+    """The kernel `gather` for contiguous numbers; None also if a position is out of range."""
+    cdef cnet_call c
+    cdef cnp.npy_intp sizes[MOST_AXES]
+    cdef ptrdiff_t invalid = 0
+    cdef int ndim, typenum = float_of_size(x)
+    if redirected or typenum == cnp.NPY_NOTYPE:
+        return None
+    ndim = find_cells(x, index, axis, whole, &c.gather.g, sizes)
+    if ndim < 0:
+        return None
+    cdef ndarray y = empty_array(
+        ndim, sizes, cnp.PyArray_ITEMSIZE(<ndarray>x), PyArray_TYPE(<ndarray>x))
+    c.gather.x = PyArray_DATA(<ndarray>x)
+    c.gather.index = <int64_t *>PyArray_DATA(<ndarray>index)
+    c.gather.y = PyArray_DATA(y)
+    c.gather.shared = whole or axis is None
+    c.invalid = &invalid
+    run_on(typenum, PyArray_SIZE(y), &c, CNET_KERNEL_gather)
+    return None if invalid else y
+
+
+def scatter(int operation, x, index, src, axis, bint whole=False, out=None):
+    """The kernel `scatter` on a copy of contiguous numbers, or in place if `out` is `x`.
+
+    `src` is an array of the same dtype, or a number. Only floats are combined, other numbers are
+    written. None also if a position is out of range; then elements of `out` may have changed.
+    """
+    cdef cnet_call c, copied
+    cdef cnp.npy_intp sizes[MOST_AXES]
+    cdef ptrdiff_t invalid = 0
+    cdef int i, ndim, typenum = float_of_size(x)
+    if redirected or typenum == cnp.NPY_NOTYPE or not (out is None or out is x):
+        return None
+    if (operation and PyArray_TYPE(<ndarray>x) != typenum) or (
+            out is x and not PyArray_ISCARRAY(<ndarray>x)):
+        return None
+    ndim = find_cells(x, index, axis, whole, &c.scatter.g, sizes)
+    if ndim < 0:
+        return None
+    if isinstance(src, (float, int)):
+        number, src = src, empty_array(
+            ndim, sizes, cnp.PyArray_ITEMSIZE(<ndarray>x), PyArray_TYPE(<ndarray>x))
+        cnp.PyArray_FillWithScalar(<ndarray>src, number)
+    elif not PyArray_CheckExact(src) or not cnp.PyArray_ISCARRAY_RO(<ndarray>src) or (
+            PyArray_TYPE(<ndarray>src) != PyArray_TYPE(<ndarray>x)
+            or PyArray_NDIM(<ndarray>src) != ndim):
+        return None
+    for i in range(ndim):
+        if PyArray_DIM(<ndarray>src, i) != sizes[i]:
+            return None
+    if out is None:
+        out = empty_array(
+            PyArray_NDIM(<ndarray>x), cnp.PyArray_DIMS(<ndarray>x),
+            cnp.PyArray_ITEMSIZE(<ndarray>x), PyArray_TYPE(<ndarray>x))
+        copied.copy.x = PyArray_DATA(<ndarray>x)
+        copied.copy.y = PyArray_DATA(<ndarray>out)
+        copied.copy.count = PyArray_SIZE(<ndarray>x)
+        run_on(typenum, copied.copy.count, &copied, CNET_KERNEL_copy)
+    c.scatter.src = PyArray_DATA(<ndarray>src)
+    c.scatter.index = <int64_t *>PyArray_DATA(<ndarray>index)
+    c.scatter.y = PyArray_DATA(<ndarray>out)
+    c.scatter.operation = operation
+    c.scatter.shared = whole or axis is None
+    c.invalid = &invalid
+    run_on(typenum, PyArray_SIZE(<ndarray>src), &c, CNET_KERNEL_scatter)
+    return None if invalid else out
 
 
 # ---- Small reductions ----------------------------------------------------------------------------

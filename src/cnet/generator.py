@@ -21,7 +21,8 @@ class Generator(np.random.Generator):
 
     It is a `numpy.random.Generator` that also has the methods of PyTorch's. Its random numbers are
     those of NumPy for the same seed, not those of PyTorch. `randn` and other functions of tensors
-    compute normally distributed numbers from its bits, by `kernels.normal`.
+    compute normally distributed numbers from its bits, by `kernels.normal`, and `randint` and
+    `randperm` integers.
 
     Parameters
     ----------

@@ -82,6 +82,127 @@ def test_reduce_refuses_many_results_two_passes_and_other_arrays():
         assert reduce_plain(other, "sum", tuple(range(other.ndim)), False) is None
 
 
+NUMBERS = [np.float32, np.float64, np.int32, np.uint32, np.int64, np.complex64]
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("shape", [(6,), (3, 6), (2, 3, 40), (3, 50, 90)])
+def test_gather(shape, dtype):
+    x = (100 * numbers(shape, np.float64)).astype(dtype)
+    rng = np.random.default_rng(0)
+    for axis in range(-len(shape), len(shape)):
+        size = shape[axis]
+        index = rng.integers(0, size, shape)
+        y = plain.gather(x, index, axis)
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y, np.take_along_axis(x, index, axis))
+        for places in ((), (0,), (5,), (2, 3)):
+            positions = np.asarray(rng.integers(0, size, places))
+            np.testing.assert_array_equal(
+                plain.gather(x, positions, axis, True), np.take(x, positions, axis)
+            )
+    flat = rng.integers(0, x.size, (4, 2))
+    np.testing.assert_array_equal(plain.gather(x, flat, None), np.take(x, flat))
+    x.flags.writeable = flat.flags.writeable = False
+    np.testing.assert_array_equal(plain.gather(x, flat, None), np.take(x, flat))
+
+
+@pytest.mark.parametrize("operation", range(5))
+@pytest.mark.parametrize("shape", [(6,), (3, 6), (2, 3, 40), (3, 50, 90)])
+def test_scatter(shape, operation, dtype):
+    x, src = numbers(shape, dtype), numbers(shape, dtype, 1)
+    rng = np.random.default_rng(0)
+    name = kernels.indexing.OPERATIONS[operation]
+    for axis in range(len(shape)):
+        index = rng.integers(0, shape[axis], shape)
+        positions = rng.integers(0, shape[axis], (2, 3))
+        rows = numbers((*shape[:axis], 2, 3, *shape[axis + 1 :]), dtype, 2)
+        merged = rows.reshape(*shape[:axis], 6, *shape[axis + 1 :])
+        for source, places, whole in ((src, index, False), (rows, positions, True)):
+            expected = x.copy()
+            flat = (merged, positions.reshape(-1)) if whole else (src, index)
+            kernels.scatter(*flat, expected, axis, name)
+            y = plain.scatter(operation, x, places, source, axis, whole)
+            np.testing.assert_array_equal(y, expected)
+            assert not np.shares_memory(x, y)
+            y = x.copy()
+            assert plain.scatter(operation, y, places, source, axis, whole, y) is y
+            np.testing.assert_array_equal(y, expected)
+        expected = x.copy()
+        kernels.scatter(np.full_like(src, 1.5), index, expected, axis, name)
+        np.testing.assert_array_equal(plain.scatter(operation, x, index, 1.5, axis), expected)
+    flat, some = np.array([0, x.size - 1]), np.array([7, 8], dtype)
+    y = plain.scatter(0, x, flat, some, None)
+    assert (y.flat[0], y.flat[-1]) == (7, 8)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_numbers_of_any_dtype_are_written(dtype):
+    x, index = np.zeros((2, 3), dtype), np.array([[2], [0]])
+    expected = x.copy()
+    expected[[0, 1], [2, 0]] = 1
+    for src in (1, np.ones((2, 1), dtype)):
+        np.testing.assert_array_equal(plain.scatter(0, x, index, src, 1), expected)
+    if np.dtype(dtype).kind != "f":
+        assert plain.scatter(1, x, index, 1, 1) is None
+
+
+def test_positions_that_other_functions_must_check():
+    x, index = numbers((3, 4), np.float32), np.zeros((3, 4), np.int64)
+    others = [
+        index - 1, index + 4, index[:, ::2], index[:2], index.astype(np.int32), index.tolist(),
+        index.astype(float), index > 0, index[0], np.float64(1), None,
+    ]  # fmt: skip
+    for other in others:
+        assert plain.gather(x, other, 1) is None
+        assert plain.scatter(0, x, other, np.ones_like(x), 1) is None
+    arrays = (
+        x.T, x[:, ::2], x.astype(np.float16), x > 1, x.astype(object), x.astype(">f4"), x[0, 0],
+        x.reshape(()) if x.size == 1 else x[:1, :1].reshape(()), x.tolist(), 1.0, None,
+    )  # fmt: skip
+    for other in arrays:
+        assert plain.gather(other, index, 1) is None
+        assert plain.scatter(0, other, index, 1.0, 1) is None
+    for axis in (-3, 2, 2**20):
+        assert plain.gather(x, index, axis) is None
+    for src in (x[:2], x.T, x.astype(np.float64), x[None], x.tolist(), "x", None):
+        assert plain.scatter(0, x, index, src, 1) is None
+    assert plain.scatter(0, x, index, x, 1, False, x.copy()) is None
+    x.flags.writeable = False
+    assert plain.scatter(0, x, index, 1.0, 1, False, x) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("shape", [(3,), (2, 1), (3, 4), (2, 3, 5), (0, 3), (70, 90)])
+def test_join(shape, count, dtype):
+    arrays = tuple([numbers(shape, dtype, seed) for seed in range(count)])
+    for axis in range(-len(shape), len(shape)):
+        parts = (arrays[0], *[np.repeat(x, 2, axis) for x in arrays[1:]])
+        y = plain.join(parts, axis, False)
+        np.testing.assert_array_equal(y, np.concatenate(parts, axis))
+        assert y.dtype == dtype
+    for axis in range(-len(shape) - 1, len(shape) + 1):
+        expected = np.stack(arrays, axis)
+        y = plain.join(arrays, axis, True)
+        if y is None:
+            assert expected.size > 4096
+            assert expected.shape[-1] == count
+            continue
+        np.testing.assert_array_equal(y, expected)
+
+
+def test_join_refuses_other_arrays():
+    x = numbers((3, 4), np.float32)
+    others = x.T, x[:2], x[0], x.astype(np.float64), x > 1, x[:, ::2], x.tolist(), 1.0
+    for other in others:
+        assert plain.join((x, other), 1, False) is None
+        assert plain.join((x, other), 0, True) is None
+    assert plain.join((), 0, False) is None
+    for axis in (-3, 2):
+        assert plain.join((x, x), axis, False) is None
+        assert plain.join((x, x), axis + axis // 2, True) is None
+
+
 def test_there_are_no_plain_calls_while_calls_are_redirected():
     x = numbers((3, 4), np.float32)
     with runtime.use_isa("reference"):
@@ -89,3 +210,7 @@ def test_there_are_no_plain_calls_while_calls_are_redirected():
         assert plain.combine(0, (x, x)) is None
         assert plain.arithmetic(0, x, x) is None
         assert reduce_plain(x, "sum", (0, 1), False) is None
+        assert plain.join((x, x), 0, False) is None
+        positions = np.zeros((1, 4), np.int64)
+        assert plain.gather(x, positions, 0) is None
+        assert plain.scatter(0, x, positions, 1.0, 0) is None

@@ -90,6 +90,32 @@ def test_gradients_of_sources(function):
     assert gradcheck(function, SRC)
 
 
+ONE = [
+    lambda x, src: cnet.scatter(x, 0, tensor([1]), src),
+    lambda x, src: cnet.scatter_add(x, 0, tensor(1), src),
+    lambda x, src: cnet.scatter_reduce(x, 0, tensor([1]), src, "prod"),
+    lambda x, src: cnet.index_add(x, 0, tensor(1), src.reshape(1)),
+    lambda x, src: cnet.gather(x, 0, tensor(1)) * src,
+]
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize("function", ONE)
+def test_one_element_may_have_other_axes(function, shape):
+    assert gradcheck(function, (numbers(3), np.asarray(numbers(*shape))))
+
+
+def test_positions_of_a_matrix_along_an_axis():
+    x = numbers(2, 5).astype(np.float32)
+    index = np.array([[4, 0], [1, 1]])
+    for array in (x, x.astype(np.float16), np.asfortranarray(x), (9 * x).astype(np.int8)):
+        y = cnet.take(Tensor(array), tensor(index - 5))
+        np.testing.assert_array_equal(y, array.reshape(-1)[index - 5])
+    half = tensor(x.astype(np.float16), requires_grad=True)
+    cnet.functional.pad(half, (2, 2), "reflect").sum().backward()
+    assert half.grad.tolist() == [[1, 2, 3, 2, 1]] * 2
+
+
 def test_products_with_zeros():
     x = np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 4.0]])
     src = np.array([[5.0, 0.0, 2.0], [1.0, 2.0, 0.0]])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import cnet
+from cnet import kernels
 
 N = 20000
 
@@ -59,6 +60,61 @@ def test_bounds():
     assert cnet.randperm(3, dtype=cnet.int32).dtype == cnet.int32
 
 
+def test_permutations_are_equally_probable():
+    drawn = [tuple(cnet.randperm(4).tolist()) for _ in range(4800)]
+    counts = np.array([drawn.count(order) for order in set(drawn)])
+    assert len(counts) == 24
+    assert ((counts - 200) ** 2 / 200).sum() < 60  # chi-squared with 23 degrees of freedom
+
+
+def test_words_determine_a_permutation():
+    words = np.random.default_rng(0).integers(0, 2**64 - 1, 100, np.uint64, endpoint=True)
+    expected: list[int] = []
+    for i, word in enumerate(words.tolist()):
+        j = word * (i + 1) >> 64
+        expected.append(i)
+        expected[i], expected[j] = expected[j], i
+    assert kernels.random.permutation(words).tolist() == expected
+    assert kernels.random.permutation(words[:0]).tolist() == []
+    with pytest.raises(TypeError, match=r"permutation: words\.dtype must be an integer dtype"):
+        kernels.random.permutation(np.zeros(3))
+
+
+WORDS = np.random.default_rng(0).integers(0, 2**64 - 1, 51, np.uint64, endpoint=True)
+
+
+@pytest.mark.parametrize("count", [1, 10, 2**16])
+def test_halves_of_words_determine_few_integers(count):
+    halves = [half for word in WORDS.tolist() for half in (word >> 32, word & (2**32 - 1))]
+    expected = [half * count >> 32 for half in halves[:101]]
+    found = kernels.random.integers(WORDS, (101,), -7, count - 7)
+    assert (found.dtype, (found + 7).tolist()) == (np.int64, expected)
+
+
+@pytest.mark.parametrize("count", [2**16 + 1, 2**32])
+def test_words_determine_many_integers(count):
+    expected = [word * count >> 64 for word in WORDS.tolist()]
+    found = kernels.random.integers(WORDS, (3, 17), 5, count + 5)
+    assert (found.shape, (found - 5).ravel().tolist()) == ((3, 17), expected)
+
+
+def test_words_and_bounds_of_integers_must_fit():
+    with pytest.raises(ValueError, match=r"integers: words.shape must be \(2,\) for \(3,\)"):
+        kernels.random.integers(WORDS, (3,), 0, 10)
+    with pytest.raises(ValueError, match="integers: low must be less than high"):
+        kernels.random.integers(WORDS[:2], (3,), 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 2), (-3, 2**16), (0, 2**32), (-(2**63), 2**63 - 1), (2**63 - 5, 2**63)]
+)
+def test_integers_are_between_the_bounds(low, high):
+    x = cnet.randint(low, high, (5000,)).numpy()
+    assert low <= x.min() <= x.max() < high
+    middle = (low + high) // 2
+    assert abs((x < middle).mean() - (middle - low) / (high - low)) < 0.05
+
+
 @pytest.mark.parametrize("replacement", [True, False])
 def test_multinomial(replacement):
     weights = cnet.tensor([[0.0, 1.0, 3.0], [2.0, 2.0, 0.0]])
@@ -99,6 +155,10 @@ def test_generators_of_numpy_draw_the_same_normal_numbers(dtype):
         expected = cnet.randn(count, generator=other, dtype=dtype)
         got = cnet.randn(count, generator=ours, dtype=dtype)
         np.testing.assert_array_equal(got.numpy(), expected.numpy())
+        np.testing.assert_array_equal(
+            cnet.randperm(count, generator=ours).numpy(),
+            cnet.randperm(count, generator=other).numpy(),
+        )
         assert ours.get_state()["state"] == other.bit_generator.state["state"]
 
 

@@ -37,6 +37,10 @@ class Convolution(Operation[Tensor]):
     gradients: ClassVar[Callable[..., Any]]
 
     @classmethod
+    def compute(cls, x: Array, weight: Array, bias: Array | None, **options: Any) -> Array:
+        return cls.kernel(x, weight, bias, **options)
+
+    @classmethod
     def forward(
         cls, ctx: Context, x: Array, weight: Array, bias: Array | None, **options: Any
     ) -> Array:

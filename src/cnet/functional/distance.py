@@ -10,7 +10,7 @@ from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..operations._dims import broadcast
 from ..operations._promotion import common_float, require_float
-from ..operations._sums import total
+from ..operations._sums import reduced, total
 from ..operations.arithmetic import LARGE, Add, Mul, Sub
 from ..operations.division import Div
 from ..operations.reductions import times_quotient
@@ -26,7 +26,7 @@ class Norm(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, p: float, axis: int, keepdim: bool) -> Any:
         if p == 2:
-            y = np.sqrt(_squares(x, axis)).astype(x.dtype, copy=False)
+            y: Any = _size(x, axis)
         else:
             y = _norm_of(np.abs(x), p, axis)
         ctx.save_for_backward(x, y)
@@ -62,13 +62,6 @@ def _norm_of(a: Array, p: float, axis: int) -> Any:
     if p == 1:
         return total(a, (axis,), keepdims=True)
     return total(a**p, (axis,), keepdims=True) ** (1 / p)
-
-
-def _squares(x: Array, axis: int) -> Any:
-    """The sum of squares along an axis, which is kept."""
-    if x.dtype.itemsize < 4:
-        return total(x * x, (axis,), keepdims=True)
-    return kernels.reduce(x, "squares", (axis,))
 
 
 def _axis(function: str, x: Tensor, dim: int) -> int:
@@ -185,8 +178,10 @@ def _times_quotient(a: Array, b: Array, divisor: Array) -> Array:
 
 def _size(x: Array, axis: int) -> Array:
     """The norm along an axis, which is kept."""
-    size: Array = np.sqrt(_squares(x, axis)).astype(x.dtype, copy=False)
-    return size
+    if x.itemsize < 4:
+        size: Array = np.sqrt(total(x * x, (axis,), keepdims=True))
+        return size
+    return reduced(x, "squares", (axis,), keepdims=True, root=True)
 
 
 @operation()

@@ -58,32 +58,35 @@ NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 @lru_cache(maxsize=64)
-def _sources(
-    shape: tuple[int, ...], ends: Ends, mode: str
-) -> tuple[tuple[int, int], tuple[int, ...], Array]:
-    """The axes before the first padded one and the others, each joined to one; the padded shape;
-    and for each cell of the padded axes, the position of its source in the axes without padding.
+def _sources(shape: tuple[int, ...], ends: Ends, mode: str) -> tuple[tuple[int, ...], int, Array]:
+    """The shape with the axes from the first padded one on joined to one, and that axis.
+
+    And for each cell of the padded axes, the position of its source on that axis.
     """
     first = next(axis for axis, end in enumerate(ends) if any(end))
     sizes = shape[first:]
     positions = np.arange(prod(sizes)).reshape(sizes)
     sources: Array = np.pad(positions, ends[first:], NUMPY_MODES[mode])  # type: ignore[call-overload]
-    return (prod(shape[:first]), prod(sizes)), _padded(shape, ends)[0], sources.reshape(-1)
+    return (*shape[:first], prod(sizes)), first, sources
 
 
 class PadFromInside(Operation[Tensor]):
     """Adds cells with values from inside the array: mirrored, repeated or wrapped around."""
 
     @staticmethod
-    def forward(ctx: Context, x: Array, *, ends: Ends, mode: str) -> Array:
-        ctx.rows, padded, ctx.sources = _sources(x.shape, ends, mode)
-        return slices_at("pad", x.reshape(ctx.rows), ctx.sources, 1).reshape(padded)
+    def compute(x: Array, *, ends: Ends, mode: str) -> Array:
+        joined, axis, sources = _sources(x.shape, ends, mode)
+        return slices_at("pad", x.reshape(joined), sources, axis)
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, ends: Ends, mode: str) -> Array:
+        ctx.joined, ctx.axis, ctx.sources = _sources(x.shape, ends, mode)
+        return cls.compute(x, ends=ends, mode=mode)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
-        dx = np.zeros(ctx.rows, grad.dtype)
-        rows = grad.reshape(ctx.rows[0], ctx.sources.size)
-        scattered("pad", dx, ctx.sources, rows, 1, "add", whole=True)
+        dx = np.zeros(ctx.joined, grad.dtype)
+        scattered("pad", dx, ctx.sources, grad, ctx.axis, "add", whole=True)
         return dx.reshape(ctx.input_shape(0))
 
 

@@ -33,16 +33,23 @@ class MaxPool(Operation[tuple[Tensor, Tensor]]):
     name: ClassVar[str]
 
     @classmethod
+    def compute(cls, x: Array, *, window: WindowArguments, return_indices: bool = False) -> Any:
+        g = geometry.pool(cls.name, x.shape, *window)
+        if x.dtype.kind in "iu":
+            results = _max_of_integers(x, g)
+        else:
+            results = pooling.max_pool(_check.array(cls.name, "input", x), g, return_indices)
+        return results if return_indices else results[0]
+
+    @classmethod
     def forward(
         cls, ctx: Context, x: Array, *, window: WindowArguments, return_indices: bool = False
     ) -> Any:
-        g = geometry.pool(cls.name, x.shape, *window)
-        if x.dtype.kind in "iu":
-            return _max_of_integers(x, g)
         wanted = return_indices or ctx.edges[0] is not None
-        y, indices = pooling.max_pool(_check.array(cls.name, "input", x), g, wanted)
-        ctx.save_for_backward(indices)
-        return (y, indices) if return_indices else y
+        results = cls.compute(x, window=window, return_indices=wanted)
+        if wanted:
+            ctx.save_for_backward(results[1])
+        return results[0] if wanted and not return_indices else results
 
     @staticmethod
     def backward(ctx: Context, grad: Array, _: None = None) -> Array:
@@ -64,14 +71,23 @@ class AvgPool(Operation[Tensor]):
     name: ClassVar[str]
 
     @classmethod
-    def forward(
-        cls, ctx: Context, x: Array, *, window: WindowArguments, count_include_pad: bool = True,
+    def compute(
+        cls, x: Array, *, window: WindowArguments, count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Array:  # fmt: skip
         x = _check.array(cls.name, "input", x)
         divisor = pooling.checked_divisor(cls.name, divisor_override)
+        g = geometry.pool(cls.name, x.shape, *window)
+        return pooling.avg_pool(x, g, count_include_pad, divisor)
+
+    @classmethod
+    def forward(
+        cls, ctx: Context, x: Array, *, window: WindowArguments, count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Array:  # fmt: skip
+        divisor = pooling.checked_divisor(cls.name, divisor_override)
         ctx.options = geometry.pool(cls.name, x.shape, *window), count_include_pad, divisor
-        return pooling.avg_pool(x, *ctx.options)
+        return pooling.avg_pool(_check.array(cls.name, "input", x), *ctx.options)
 
     @classmethod
     def backward(cls, ctx: Context, grad: Array) -> Array:

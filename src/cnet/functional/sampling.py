@@ -20,17 +20,26 @@ __all__ = ["affine_grid", "grid_sample"]
 
 class GridSample(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, grid: Array, **options: Any) -> Array:
+    def compute(
+        x: Array, grid: Array, *, mode: str, padding_mode: str, align_corners: bool
+    ) -> Array:
+        return kernels.grid_sample(x, grid, mode, padding_mode, align_corners)
+
+    @staticmethod
+    def forward(
+        ctx: Context, x: Array, grid: Array, *, mode: str, padding_mode: str, align_corners: bool
+    ) -> Array:
         ctx.save_for_backward(x, grid)
-        ctx.options = options
-        return kernels.grid_sample(x, grid, **options)
+        ctx.options = mode, padding_mode, align_corners
+        return kernels.grid_sample(x, grid, mode, padding_mode, align_corners)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
-        x, grid = ctx.saved
+        (x, grid), (mode, padding_mode, align_corners) = ctx.saved, ctx.options
         need_x, need_grid = ctx.needs_input_grad
-        needs = need_x, need_grid
-        return kernels.grid_sample_backward(grad, x, grid, needs=needs, **ctx.options)
+        return kernels.grid_sample_backward(
+            grad, x, grid, mode, padding_mode, align_corners, (need_x, need_grid)
+        )
 
 
 @explained
@@ -83,17 +92,19 @@ def grid_sample(
     M. Jaderberg et al.: Spatial transformer networks, NIPS 2015.
     """
     x, positions = as_tensor(input), as_tensor(grid)
-    _check.float_dtype("grid_sample", "input.dtype", x.dtype)
-    _check.same_dtype("grid_sample", input=x._array, grid=positions._array)
-    _check_shapes(x.shape, positions.shape, mode, padding_mode)
-    return GridSample.apply(
-        x, positions, mode=mode, padding_mode=padding_mode, align_corners=bool(align_corners)
-    )
+    try:
+        return GridSample.apply(
+            x, positions, mode=mode, padding_mode=padding_mode, align_corners=bool(align_corners)
+        )
+    except (TypeError, ValueError):
+        _check.float_dtype("grid_sample", "input.dtype", x.dtype)
+        _check.same_dtype("grid_sample", input=x._array, grid=positions._array)
+        _explain_shapes(x.shape, positions.shape, mode, padding_mode)
+        raise
 
 
-@lru_cache(maxsize=1024)
-def _check_shapes(x: Shape, grid: Shape, mode: str, padding_mode: str) -> None:
-    """Check the options, and the shapes of the input and the grid."""
+def _explain_shapes(x: Shape, grid: Shape, mode: str, padding_mode: str) -> None:
+    """Raise an exception if an option, or the shape of the input or the grid, is wrong."""
     axes = len(x) - 2
     if axes not in (2, 3):
         raise ValueError(

@@ -37,6 +37,10 @@ class Rearrange(Operation[Tensor]):
     owns_result = True
 
     @staticmethod
+    def compute(x: Array, *, split: Shape, order: tuple[int, ...], result: Shape) -> Array:
+        return permuted(x, split, order).reshape(result)
+
+    @staticmethod
     def forward(
         ctx: Context, x: Array, *, split: Shape, order: tuple[int, ...], result: Shape
     ) -> Array:

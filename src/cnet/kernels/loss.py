@@ -155,18 +155,24 @@ def reduce_losses(
         _check.same_shape(f, "weight", weight.shape, "(classes,)", (classes,))
         _check.same_dtype(f, losses=losses, weight=weight)
     _check.int64(f, "ignore_index", ignore_index)
-    return _reduced(losses, target, weight, (losses.shape[0], classes), mean, ignore_index)
+    shape = losses.shape[0], classes
+    loss, divisor = _reduced(losses, target, weight, shape, bool(mean), ignore_index)
+    return loss.reshape(1), divisor
 
 
 def reduced_cross_entropy(
     logits: Array, target: Array, weight: Array | None = None, label_smoothing: float = 0.0,
     ignore_index: int = -100, *, mean: bool = True,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """The results of `reduce_losses` for `cross_entropy`, and ``logsumexp``."""
+    """The results of `reduce_losses` for `cross_entropy`, and ``logsumexp``.
+
+    The loss has no axes.
+    """
     f = "cross_entropy"
     logits, target, weight = _rows(f, logits, target, weight, label_smoothing, ignore_index)
     losses, logsumexp = _losses(logits, target, weight, label_smoothing, ignore_index)
-    return *_reduced(losses, target, weight, logits.shape, mean, ignore_index), logsumexp
+    loss, divisor = _reduced(losses, target, weight, logits.shape, mean, ignore_index)
+    return loss, divisor, logsumexp
 
 
 def _losses(
@@ -186,11 +192,9 @@ def _losses(
 def _reduced(
     losses: Array, target: Array, weight: Array | None, shape: Shape, mean: bool, ignore_index: int
 ) -> tuple[Array, Array]:
-    """`reduce_losses` of checked arrays; `shape` is (n, classes)."""
-    loss, divisor = _memory.empty((1,), losses.dtype), _memory.empty((1,), losses.dtype)
-    call(
-        "reduce_losses", losses, target, weight, loss, divisor, shape, int(bool(mean)), ignore_index
-    )
+    """`reduce_losses` of checked arrays, a loss without axes; `shape` is (n, classes)."""
+    loss, divisor = _memory.empty((), losses.dtype), _memory.empty((1,), losses.dtype)
+    call("reduce_losses", losses, target, weight, loss, divisor, shape, mean, ignore_index)
     return loss, divisor
 
 

@@ -23,6 +23,27 @@ arithmetic_operations = _core.arithmetic_operations
 assemble = _core.assemble
 """``assemble(arrays, shape, parts)``; see `strided.assemble`."""
 
+join = _core.join
+"""``join(arrays, axis, new)``: concatenated or, if `new` is true, stacked along an axis.
+
+None also for runs of a few elements in a large array, which NumPy copies faster.
+"""
+
+gather = _core.gather
+"""``gather(x, index, axis, whole=False)``: elements at positions of int64, in the shape of `index`.
+
+With `whole`, slices, as `numpy.take`. The axis None means the flattened array. Numbers of 4 and 8
+bytes of every dtype are possible. None also if a position is out of range.
+"""
+
+scatter = _core.scatter
+"""``scatter(operation, x, index, src, axis, whole=False, out=None)``: elements at such positions of
+a copy are combined with those of `src`, an array or a number; in place if `out` is `x`.
+
+Only floats are combined, other numbers can be written. None also if a position is out of range;
+then elements of `out` may have changed.
+"""
+
 reduce = _core.reduce
 """``reduce(operation, x, sizes, shape, divisor, root)``; few results, in the dtype of `x`."""
 reductions = _core.reductions

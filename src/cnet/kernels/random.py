@@ -5,15 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import _check, geometry
+from .. import _check, _core, geometry
 from ..arrays import FLOAT32, FLOAT64, INT64, Array, Shape
 from . import _memory
 from ._dispatch import call
 
 _UINT64 = np.dtype(np.uint64)
-
-_least: Any = np.minimum.reduce
-_greatest: Any = np.maximum.reduce
 
 
 def multinomial(weights: Array, draws: Array) -> Array:
@@ -24,7 +21,7 @@ def multinomial(weights: Array, draws: Array) -> Array:
     weights : ndarray, shape (n, c)
         Numbers proportional to the probabilities of each row; float32 or float64.
     draws : ndarray of float64, shape (n, samples)
-        Numbers in [0, 1).
+        Numbers in [0, 1). Others give the first or the last position with a weight.
 
     Returns
     -------
@@ -54,8 +51,6 @@ def multinomial(weights: Array, draws: Array) -> Array:
         raise ValueError(
             f"{f}: draws.shape[0] must equal weights.shape[0] (got {len(draws)} and {n})"
         )
-    if draws.size and not (_least(draws, None) >= 0 and _greatest(draws, None) < 1):
-        raise ValueError(f"{f}: draws must be at least 0 and less than 1")
     if n and not c:
         raise ValueError(f"{f}: weights must have at least 1 column (got shape {weights.shape})")
     indices = _memory.empty((n, samples), INT64)
@@ -108,16 +103,54 @@ def normal(
     """
     f = "normal"
     words = _check.integers(f, "words", words, 1, _UINT64)
-    if dtype not in (FLOAT32, FLOAT64):
-        raise TypeError(f"{f}: dtype must be float32 or float64 (got {dtype})")
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        if dtype not in (FLOAT32, FLOAT64):
+            raise TypeError(f"{f}: dtype must be float32 or float64 (got {dtype})")
+        dtype = np.dtype(dtype)
     geometry.check_size(f, "the result", shape)
     count = words_of(shape, dtype)
     if words.shape != (count,):
         raise ValueError(f"{f}: words.shape must be ({count},) for {shape} (got {words.shape})")
     if not std >= 0:
         raise ValueError(f"{f}: std must not be negative (got {std})")
-    y = _memory.empty(tuple(shape), FLOAT32 if dtype == FLOAT32 else FLOAT64)
+    y = _memory.empty(tuple(shape), dtype)
     call("normal", y, words.view(INT64), float(mean), float(std))
+    return y
+
+
+def integers(words: Array, shape: Shape, low: int, high: int) -> Array:
+    """Integers from `low` to ``high - 1``, from as many words as `words_of_integers` says.
+
+    The integer is `low` plus the word times ``high - low``, divided by 2⁶⁴ and rounded down; up to
+    a difference of 2¹⁶, the two halves of a word are used, and divided by 2³².
+    """
+    f = "integers"
+    words = _check.integers(f, "words", words, 1, _UINT64)
+    count = words_of_integers(shape, low, high)
+    if words.shape != (count,):
+        raise ValueError(f"{f}: words.shape must be ({count},) for {shape} (got {words.shape})")
+    if not low < high:
+        raise ValueError(f"{f}: low must be less than high (got {low} and {high})")
+    y: Array = _memory.empty(shape, INT64)
+    _core.integers(words, y, low, high - low)
+    return y
+
+
+def words_of_integers(shape: Shape, low: int, high: int) -> int:
+    """The number of words that `integers` needs."""
+    count = prod(shape)
+    return (count + 1) // 2 if high - low <= _core.halves else count
+
+
+def permutation(words: Array) -> Array:
+    """The integers from 0 on in random order: one for each of some words, as those of `normal`.
+
+    ``y[i] = y[j]; y[j] = i`` for i = 0, 1, and so on, where j is the word times ``i + 1``, divided
+    by 2⁶⁴ and rounded down.
+    """
+    words = _check.integers("permutation", "words", words, 1, _UINT64)
+    y: Array = _memory.empty(words.shape, INT64)
+    _core.permutation(words, y)
     return y
 
 

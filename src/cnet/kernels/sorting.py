@@ -55,10 +55,12 @@ def sort(
     """
     f = "sort"
     x = _check.array(f, "x", x)
-    n, size, inner, before, after = _rows(f, x.shape, geometry.integer(f, "axis", axis))
+    axis = axis if type(axis) is int else geometry.integer(f, "axis", axis)
+    n, size, inner, before, after = _rows(f, x.shape, axis)
     if count is None:
         count = size
-    elif not 0 <= (count := geometry.integer(f, "count", count)) <= size:
+    count = count if type(count) is int else geometry.integer(f, "count", count)
+    if not 0 <= count <= size:
         raise ValueError(
             f"{f}: count must be between 0 and the size of the axis (got {count} and {size})"
         )

@@ -36,6 +36,11 @@ def assemble(arrays: tuple[Array, ...], shape: Shape, parts: Parts) -> Array:
     return y
 
 
+def _whole(shape: Shape, g: tuple[int, ...] | None) -> Parts | None:
+    """The parts for `assemble` that copy an array of a shape; None if `g` is None."""
+    return None if g is None else _packed(g if prod(shape) else None)
+
+
 def _packed(*pairs: tuple[int, ...] | None) -> Parts:
     return tuple([None if pair is None else _PAIR.pack(*pair) for pair in pairs])
 
@@ -235,17 +240,15 @@ def flip(x: Array, axes: Sequence[int]) -> Array:
     """
     f = "flip"
     x = _check.array(f, "x", x)
-    y, g = _memory.empty(x.shape, x.dtype), _flipped(x.shape, tuple(axes))
-    if g is None:  # more axes than the kernel visits
-        y[...] = np.flip(x, tuple(axes))
-    elif x.size:
-        call("strided_copy", x, y, g)
-    return y
+    parts = _flipped(x.shape, tuple(axes))
+    if parts is None:
+        return np.ascontiguousarray(np.flip(x, tuple(axes)))
+    return assemble((x,), x.shape, parts)
 
 
 @lru_cache(maxsize=1024)
-def _flipped(shape: Shape, axes: Shape) -> tuple[int, ...] | None:
-    """How the kernel visits an array and its copy with the axes reversed."""
+def _flipped(shape: Shape, axes: Shape) -> Parts | None:
+    """The parts for `assemble` of an array with its axes reversed; None if there are too many."""
     ndim = len(shape)
     if not all(-ndim <= axis < ndim for axis in axes):
         raise ValueError(f"flip: axes must be in range for {ndim} dimensions (got {axes})")
@@ -255,7 +258,7 @@ def _flipped(shape: Shape, axes: Shape) -> tuple[int, ...] | None:
     strides = strides_of(shape)
     steps = [-step if axis in reverse else step for axis, step in enumerate(strides)]
     first = sum([(shape[axis] - 1) * strides[axis] for axis in reverse])
-    return pair((1, *shape), (0, *steps), (0, *strides), first)
+    return _whole(shape, pair((1, *shape), (0, *steps), (0, *strides), first))
 
 
 def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:
@@ -293,27 +296,25 @@ def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:
            [2., 5.]])
     """
     x = _check.array("permute", "x", x)
-    size, y_shape, g = _permuted(tuple(shape), tuple(axes))
+    size, y_shape, parts, is_slow = _permuted(tuple(shape), tuple(axes))
     if x.size != size:
         raise ValueError(
             f"permute: shape must have as many elements as x (got {tuple(shape)} and {x.shape})"
         )
+    if parts is not None and (not is_slow or current.recorder is not None):
+        return assemble((x,), y_shape, parts)
     y = _memory.empty(y_shape, x.dtype)
-    if g is None or (current.recorder is None and _reads_far(shape, axes)):
-        y[...] = x.reshape(shape).transpose(axes)
-    elif size:
-        call("strided_copy", x, y, g)
+    y[...] = x.reshape(shape).transpose(axes)
     return y
 
 
-def _reads_far(shape: Shape, axes: Sequence[int]) -> bool:
-    """Whether the elements of long rows are not contiguous in memory: NumPy copies them faster."""
-    return len(axes) > 0 and axes[-1] != len(shape) - 1 and shape[axes[-1]] > _SHORT
-
-
 @lru_cache(maxsize=1024)
-def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, tuple[int, ...] | None]:
-    """The number of elements, the shape of the result, and how the kernel visits both."""
+def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, Parts | None, bool]:
+    """The number of elements, the shape of the result, and the parts for `assemble`.
+
+    The parts are None if there are too many axes. And whether NumPy copies faster: the elements of
+    long rows are not contiguous in memory.
+    """
     if sorted(axes) != [*range(len(shape))]:
         raise ValueError(
             f"permute: axes must contain each axis of shape once (got {axes} and {shape})"
@@ -322,7 +323,8 @@ def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, tuple[int, ...] | 
     strides = strides_of(shape)
     source, target = [strides[axis] for axis in axes], strides_of(y_shape)
     g = pair((1, *y_shape), (0, *source), (0, *target)) or pair(y_shape, source, target)
-    return prod(shape), y_shape, g
+    reads_far = len(axes) > 0 and axes[-1] != len(shape) - 1 and shape[axes[-1]] > _SHORT
+    return prod(shape), y_shape, _whole(shape, g), reads_far
 
 
 def is_basic(parts: tuple[Any, ...]) -> bool:

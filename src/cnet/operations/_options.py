@@ -98,6 +98,11 @@ def sizes(function: str, size: tuple[Any, ...], options: Any = None) -> tuple[in
     return shape
 
 
+def count_of(function: str, count: Any) -> int:
+    """A size, as a number that is not negative."""
+    return count if type(count) is int and count >= 0 else sizes(function, (count,))[0]
+
+
 def like(
     function: str, input: TensorLike, options: Any, make: Callable[[Any, Any], Array]
 ) -> Tensor:  # fmt: skip

@@ -11,10 +11,15 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
+from ..kernels import plain
+from ..kernels.indexing import OPERATIONS
 from ..tensor import array_of
 from ._sums import add_rows, spread
 
 _least: Any = np.minimum.reduce
+
+NUMBERS = {name: number for number, name in enumerate(OPERATIONS)}
+"""The numbers of the operations of `plain.scatter`."""
 
 _UFUNCS: dict[str, Any] = {
     "add": np.add, "multiply": np.multiply, "maximum": np.maximum, "minimum": np.minimum,
@@ -47,6 +52,9 @@ def from_the_end(positions: Array, size: int) -> Array:
 
 def elements_at(function: str, x: Array, index: Array, axis: int) -> Array:
     """``y[i, j, …] = x[i, index[i, j, …], …]``; along other axes, `index` may be smaller than x."""
+    y: Array | None = plain.gather(x, index, axis)
+    if y is not None:
+        return y
     if not index.size:
         return np.empty(index.shape, x.dtype)
     if x.ndim == 0:
@@ -60,12 +68,16 @@ def elements_at(function: str, x: Array, index: Array, axis: int) -> Array:
 
 
 def slices_at(function: str, x: Array, index: Array, axis: int) -> Array:
-    """The slices of x at a vector of positions."""
+    """The slices of x at positions, whose axes replace the axis."""
+    y: Array | None = plain.gather(x, index, axis, True)
+    if y is not None:
+        return y
     bits = bits_of(x)
     if bits is None:
         check_range(function, index, x.shape[axis])
         return np.take(x, index, axis)
-    return _read(function, bits, index, axis, x.dtype)
+    y = _read(function, bits, index.reshape(-1), axis, x.dtype)
+    return y.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
 
 
 def scattered(
@@ -75,10 +87,17 @@ def scattered(
     """Combine elements of `src` with those of y at positions along an axis, in place; return y.
 
     `src` is an array, which may be larger than `index`, or a number. `operation` is one of
-    `kernels.scatter`. With `whole`, slices are combined, and `index` is a vector.
+    `kernels.scatter`. With `whole`, slices are combined: the axes of `index` replace the axis in
+    the shape of `src`.
     """
+    if plain.scatter(NUMBERS[operation], y, index, src, axis, whole, y) is not None:
+        return y
     if not index.size:
         return y
+    if whole and index.ndim != 1:
+        if isinstance(src, np.ndarray):
+            src = src.reshape(*y.shape[:axis], index.size, *y.shape[axis + 1 :])
+        return scattered(function, y, index.reshape(-1), src, axis, operation, whole=True)
     if y.ndim == 0:
         source = np.asarray(src, y.dtype).reshape(1)
         scattered(function, y.reshape(1), index.reshape(1), source, 0, operation)
@@ -100,6 +119,17 @@ def scattered(
         raise
     if target is not bits:
         bits[...] = target
+    return y
+
+
+def scattered_copy(
+    function: str, x: Array, index: Array, src: Any, axis: int, operation: str = "write", *,
+    whole: bool = False,
+) -> Array:  # fmt: skip
+    """`scattered` on a copy of x."""
+    y: Array | None = plain.scatter(NUMBERS[operation], x, index, src, axis, whole)
+    if y is None:
+        y = scattered(function, x.copy(), index, src, axis, operation, whole=whole)
     return y
 
 

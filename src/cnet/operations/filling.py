@@ -11,10 +11,11 @@ import numpy as np
 
 from ..autograd import Array
 from ..tensor import Tensor
+from ._draws import draw_integers, draw_normal, draw_uniform, draw_zeros_and_ones
 from ._options import generator_of
 from ._writing import fill
 from .registry import operation
-from .sampling import Generator, draw_integers, draw_normal, draw_uniform, draw_zeros_and_ones
+from .sampling import Generator
 
 __all__: list[str] = []
 
@@ -68,7 +69,9 @@ def uniform_(
 
     PyTorch's names `from` and `to` are also accepted.
     """
-    low, high = names.pop("from", a), names.pop("to", b)
+    low, high = a, b
+    if names:
+        low, high = names.pop("from", a), names.pop("to", b)
     if names:
         raise TypeError(f"uniform_() got an unexpected keyword argument {min(names)!r}")
     _require("uniform_", "the bounds must be in order", low <= high, (low, high))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, Operation
+from ..kernels import plain
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import broadcast, dim_of
 from ._positions import elements_at, from_the_end, integers_of, scattered, slices_at
@@ -20,21 +21,18 @@ from .shape import Reshape, expanded
 __all__ = ["gather", "index_select", "take", "take_along_dim"]
 
 
-def element_positions(
-    function: str, x: TensorLike, dim: Any, index: Any
-) -> tuple[Array, int]:  # fmt: skip
-    """Check the shape of positions of elements along a dimension; return them, and the dimension.
+def element_positions(function: str, x: Array, axis: int, index: Any) -> Array:
+    """Check the shape of positions of elements along an axis, and give them the axes of x.
 
-    `gathered` and `scattered` check the positions themselves.
+    `elements_at` and `scattered` check the positions themselves.
     """
-    x_shape = x.shape
-    axis = dim_of(function, dim, len(x_shape))
     positions = integers_of(function, index)
+    x_shape = x.shape
     if _leads(positions.shape, x_shape, axis):
-        return positions, axis
+        return positions
     shape = x_shape or (1,)
     if not positions.size:
-        return positions, axis
+        return positions
     if x.ndim != positions.ndim and (positions.size > 1 or max(x.ndim, positions.ndim) > 1):
         raise ValueError(
             f"{function}: index must have as many dimensions as input "
@@ -46,7 +44,7 @@ def element_positions(
             f"{function}: index must not be larger than input except in dim {axis} "
             f"(got {positions.shape} and {shape})"
         )
-    return positions, axis
+    return positions
 
 
 @lru_cache(maxsize=1024)
@@ -64,17 +62,24 @@ class Gather(Operation[Tensor]):
     """Elements at positions along an axis."""
 
     @staticmethod
-    def forward(
-        ctx: Context, x: Array, index: Array, *, axis: int, function: str = "gather"
-    ) -> Array:
-        ctx.save_for_backward(index)
+    def compute(x: Array, index: Any, *, axis: int) -> Array:
+        y: Array | None = plain.gather(x, index, axis)
+        if y is not None:
+            return y
+        positions = element_positions("gather", x, axis, index)
+        return elements_at("gather", x, positions, axis).reshape(index.shape)
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, index: Any, *, axis: int) -> Array:
+        ctx.save_for_backward(element_positions("gather", x, axis, index))
         ctx.axis = axis
-        return elements_at(function, x, index, axis)
+        return cls.compute(x, index, axis=axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (index,) = ctx.saved
         dx = np.zeros(ctx.input_shape(0), grad.dtype)
+        grad = grad.reshape(index.shape)
         return scattered("gather", dx, index, grad, ctx.axis, "add"), None
 
 
@@ -122,9 +127,7 @@ def gather(
     tensor([[1],
             [4]])
     """
-    positions, axis = element_positions("gather", input, dim, index)
-    result = Gather.apply(input, positions, axis=axis)
-    return result if result.shape == index.shape else result.reshape(index.shape)
+    return Gather.apply(input, index, axis=dim_of("gather", dim, input.ndim))
 
 
 @operation(Gather, methods=("take_along_dim",))
@@ -194,10 +197,14 @@ def _numpy_take_along_axis(arr: TensorLike, indices: TensorLike, axis: int | Non
 
 class IndexSelect(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, index: Array, *, axis: int) -> Array:
+    def compute(x: Array, index: Array, *, axis: int) -> Array:
+        return slices_at("index_select", x, index, axis)
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, index: Array, *, axis: int) -> Array:
         ctx.save_for_backward(index)
         ctx.axis = axis
-        return slices_at("index_select", x, index, axis)
+        return cls.compute(x, index, axis=axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -215,7 +222,7 @@ def slice_positions(function: str, x: TensorLike, dim: Any, index: Any) -> tuple
     positions = integers_of(function, index)
     if positions.ndim > 1:
         raise ValueError(f"{function}: index must have at most 1 dimension (got {positions.ndim})")
-    return positions.reshape(-1), axis
+    return positions if positions.ndim else positions.reshape(1), axis
 
 
 @operation(IndexSelect, methods=("index_select",))
@@ -268,18 +275,24 @@ class TakeFlat(Operation[Tensor]):
     """Elements at positions in the flattened array."""
 
     @staticmethod
-    def forward(ctx: Context, x: Array, index: Array) -> Array:
-        flat = x.reshape(-1)
-        positions = from_the_end(index.reshape(-1), flat.size)
-        ctx.save_for_backward(positions)
-        return elements_at("take", flat, positions, 0).reshape(index.shape)
+    def compute(x: Array, index: Any) -> Array:
+        y: Array | None = plain.gather(x, index, None)
+        if y is not None:
+            return y
+        positions = from_the_end(integers_of("take", index).reshape(-1), x.size)
+        return elements_at("take", x.reshape(-1), positions, 0).reshape(index.shape)
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, index: Any) -> Array:
+        ctx.save_for_backward(from_the_end(integers_of("take", index), x.size))
+        return cls.compute(x, index)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         (positions,) = ctx.saved
         shape = ctx.input_shape(0)
         dx = np.zeros(prod(shape), grad.dtype)
-        return scattered("take", dx, positions, grad.reshape(-1), 0, "add").reshape(shape), None
+        return scattered("take", dx, positions, grad, 0, "add", whole=True).reshape(shape), None
 
 
 @operation(TakeFlat, methods=("take",))
@@ -310,4 +323,4 @@ def take(input: TensorLike, index: TensorLike, *, out: Tensor | None = None) -> 
     >>> cnet.take(cnet.tensor([[1, 2], [3, 4]]), cnet.tensor([0, -1]))
     tensor([1, 4])
     """
-    return TakeFlat.apply(input, integers_of("take", index))
+    return TakeFlat.apply(input, index)

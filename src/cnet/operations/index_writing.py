@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, Operation
-from ..tensor import Number, Operand, Tensor, TensorLike, array_of, as_tensor
+from ..kernels import plain
+from ..tensor import Number, Operand, Tensor, TensorLike, as_tensor
 from ._common import unbroadcast
 from ._dims import broadcasts_to
-from ._positions import scattered, slices_at
+from ._positions import NUMBERS, scattered, slices_at
 from .gathering import slice_positions
 from .indexing import add_at, array_index
 from .masks import fill_value
@@ -26,17 +27,27 @@ class IndexWrite(Operation[Tensor]):
     """Writes or adds slices, or a number, at positions along an axis."""
 
     @staticmethod
+    def compute(
+        x: Array, source: Any, index: Array, *, function: str, axis: int, factor: Number
+    ) -> Array:
+        operation = "add" if function == "index_add" else "write"
+        if factor != 1:
+            _check_slices(function, x, source, index, axis)
+            source = (source * factor).astype(x.dtype)
+        y: Array | None = plain.scatter(NUMBERS[operation], x, index, source, axis, True)
+        if y is not None:
+            return y
+        _check_slices(function, x, source, index, axis)
+        return scattered(function, x.copy(), index, source, axis, operation, whole=True)
+
+    @classmethod
     def forward(
-        ctx: Context, x: Array, source: Any, index: Array, *, function: str, axis: int,
+        cls, ctx: Context, x: Array, source: Any, index: Array, *, function: str, axis: int,
         factor: Number,
     ) -> Array:  # fmt: skip
-        add = function == "index_add"
         ctx.save_for_backward(index)
-        ctx.axis, ctx.add, ctx.factor = axis, add, factor
-        if factor != 1:
-            source = (source * factor).astype(x.dtype)
-        operation = "add" if add else "write"
-        return scattered(function, x.copy(), index, source, axis, operation, whole=True)
+        ctx.axis, ctx.add, ctx.factor = axis, function == "index_add", factor
+        return cls.compute(x, source, index, function=function, axis=axis, factor=factor)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -57,32 +68,30 @@ class IndexWrite(Operation[Tensor]):
         return dx, dsource, None
 
 
-def _slices(
-    function: str, x: TensorLike, dim: Any, index: Any, source: Any, name: str
-) -> tuple[Array, int]:
-    """Check positions, and slices that belong to them."""
-    positions, axis = slice_positions(function, x, dim, index)
-    if source.dtype is not x.dtype and source.dtype != x.dtype:
+def _check_slices(function: str, x: Array, source: Any, positions: Array, axis: int) -> None:
+    """Check that an array has the slices that belong to positions."""
+    if not isinstance(source, np.ndarray):
+        return
+    if source.dtype != x.dtype:
         raise TypeError(
-            f"{function}: {name} must have the dtype of input (got {source.dtype} and {x.dtype})"
+            f"{function}: source must have the dtype of input (got {source.dtype} and {x.dtype})"
         )
-    shape = (*x.shape[:axis], positions.size, *x.shape[axis + 1 :]) if x.ndim else ()
-    number = x.ndim == 0 and source.ndim <= 1 and array_of(source).size == 1
-    if source.shape != shape and not number:
+    shape = (*x.shape[:axis], positions.size, *x.shape[axis + 1 :])
+    if source.shape != shape:
         raise ValueError(
-            f"{function}: {name} must have the shape of input, with the size of index in dim "
+            f"{function}: source must have the shape of input, with the size of index in dim "
             f"{axis} (got {source.shape} and {shape})"
         )
-    return positions, axis
 
 
 def _index_write(
-    function: str, x: TensorLike, source: Any, positions: Array, axis: int, factor: Number = 1
+    function: str, x: TensorLike, dim: Any, index: Any, source: Any, factor: Number = 1
 ) -> Tensor:
+    positions, axis = slice_positions(function, x, dim, index)
     if x.ndim:
         return IndexWrite.apply(x, source, positions, function=function, axis=axis, factor=factor)
     if isinstance(source, (Tensor, np.ndarray)):
-        source = source.reshape(1)
+        source = source.reshape(source.shape or 1)
     flat = IndexWrite.apply(
         as_tensor(x).reshape(1), source, positions, function=function, axis=0, factor=factor
     )
@@ -133,10 +142,9 @@ def index_add(
     >>> cnet.index_add(cnet.zeros(3), 0, cnet.tensor([2, 2]), cnet.tensor([1.0, 5.0]))
     tensor([0., 0., 6.])
     """
-    positions, axis = _slices("index_add", input, dim, index, source, "source")
     if isinstance(alpha, float) and input.dtype.kind != "f":
         raise TypeError(f"index_add: alpha must be an integer for {input.dtype} (got {alpha})")
-    return _index_write("index_add", input, source, positions, axis, alpha)
+    return _index_write("index_add", input, dim, index, as_tensor(source), alpha)
 
 
 @operation(IndexWrite, methods=("index_copy",), written=("index_copy_",))
@@ -153,8 +161,7 @@ def index_copy(
     >>> cnet.index_copy(cnet.zeros(3), 0, cnet.tensor([2, 0]), cnet.tensor([1.0, 5.0]))
     tensor([5., 0., 1.])
     """
-    positions, axis = _slices("index_copy", input, dim, index, source, "source")
-    return _index_write("index_copy", input, source, positions, axis)
+    return _index_write("index_copy", input, dim, index, as_tensor(source))
 
 
 @operation(IndexWrite, methods=("index_fill",), written=("index_fill_",))
@@ -169,9 +176,7 @@ def index_fill(input: TensorLike, dim: int, index: TensorLike, value: Operand) -
     >>> cnet.index_fill(cnet.zeros(3), 0, cnet.tensor([2, 0]), 7)
     tensor([7., 0., 7.])
     """
-    positions, axis = slice_positions("index_fill", input, dim, index)
-    number = fill_value("index_fill", input, value)
-    return _index_write("index_fill", input, number, positions, axis)
+    return _index_write("index_fill", input, dim, index, fill_value("index_fill", input, value))
 
 
 def _selected(x: Array, index: tuple[Any, ...]) -> tuple[int, ...]:
@@ -184,15 +189,30 @@ def _selected(x: Array, index: tuple[Any, ...]) -> tuple[int, ...]:
 
 class IndexPut(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, values: Array, *, index: Any, accumulate: bool) -> Array:
-        ctx.save_for_backward(index)
-        ctx.accumulate = accumulate
+    def compute(x: Array, values: Array, *, index: Any, accumulate: bool) -> Array:
+        if accumulate and len(index) == 1:
+            y: Array | None = plain.scatter(NUMBERS["add"], x, index[0], values, 0, True)
+            if y is not None:
+                return y
+        part = _selected(x, index)
+        if values.shape != part and not broadcasts_to(values.shape, part):
+            raise ValueError(
+                f"index_put: shapes {values.shape} and {part} do not broadcast to the latter"
+            )
         y = x.copy()
         if accumulate:
             add_at(y, index, values)
         else:
             y[index] = values
         return y
+
+    @classmethod
+    def forward(
+        cls, ctx: Context, x: Array, values: Array, *, index: Any, accumulate: bool
+    ) -> Array:
+        ctx.save_for_backward(index)
+        ctx.accumulate = accumulate
+        return cls.compute(x, values, index=index, accumulate=accumulate)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -246,9 +266,4 @@ def index_put(
             f"index_put: values must have the dtype of input (got {values.dtype} and {input.dtype})"
         )
     index = array_index(tuple(indices))
-    part = _selected(array_of(input), index)
-    if values.shape != part and not broadcasts_to(values.shape, part):
-        raise ValueError(
-            f"index_put: shapes {values.shape} and {part} do not broadcast to the latter"
-        )
     return IndexPut.apply(input, values, index=index, accumulate=bool(accumulate))

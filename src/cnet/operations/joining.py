@@ -12,7 +12,7 @@ from .. import kernels
 from .._explained import explained
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
-from ..kernels import _memory
+from ..kernels import _memory, plain
 from ..kernels.strided import assemble, joined
 from ..tensor import Tensor, TensorLike, as_tensor
 from ._common import also_dim
@@ -34,18 +34,22 @@ class Cat(Operation[Tensor]):
     owns_result = True
 
     @classmethod
-    def forward(cls, ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
-        ctx.axis, ctx.shapes = axis, [array.shape for array in arrays]
-        return cls.compute(*arrays, axis=axis, dtype=dtype)
+    def forward(cls, ctx: Context, *arrays: Array, axis: int) -> Array:
+        ctx.shapes = [array.shape for array in arrays]
+        ctx.axis = _joined_axis(axis, tuple(ctx.shapes))
+        return cls.compute(*arrays, axis=ctx.axis)
 
     @staticmethod
-    def compute(*arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
-        shapes = tuple([array.shape for array in arrays])
-        if (0,) in shapes:  # ignored, because loops often start with an empty array
-            arrays = tuple([array for array in arrays if array.shape != (0,)]) or arrays[:1]
-            shapes = tuple([array.shape for array in arrays])
+    def compute(*arrays: Array, axis: int) -> Array:
+        y: Array | None = plain.join(arrays, axis, False)
+        if y is not None:
+            return y
+        dtype = result_type("cat", *arrays)
+        axis = _joined_axis(axis, tuple([array.shape for array in arrays]))
+        # Loops often start with an empty array.
+        arrays = tuple([array for array in arrays if array.shape != (0,)]) or arrays[:1]
         if _are_floats(arrays, dtype):
-            are_long, shape, parts = joined(shapes, axis)
+            are_long, shape, parts = joined(tuple([array.shape for array in arrays]), axis)
             if are_long or is_copied_by_kernel(dtype, prod(shape)):
                 return assemble(arrays, shape, parts)
         return np.concatenate(arrays, axis, dtype=dtype)
@@ -86,18 +90,6 @@ def _split(x: Array, sizes: Sequence[int], axis: int) -> list[Array]:
 
 def _resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
     return *shape[:axis], size, *shape[axis + 1 :]
-
-
-def _common_dtype(function: str, arrays: Sequence[Any]) -> np.dtype[Any]:
-    first = getattr(arrays[0], "dtype", None)
-    for array in arrays:
-        if getattr(array, "dtype", None) is not first:
-            break
-    else:
-        if first is FLOAT32 or first is FLOAT64:
-            return first
-        arrays = arrays[:1]
-    return result_type(function, *arrays)
 
 
 def _listed(function: str, tensors: Any) -> Sequence[Any]:
@@ -146,12 +138,7 @@ def cat(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     tensor([[ 1.,  2.],
             [10., 20.]])
     """
-    listed = _listed("cat", tensors)
-    arrays = [x._array if isinstance(x, Tensor) else x for x in listed]
-    dtype = _common_dtype("cat", arrays)
-    dim = dim if type(dim) is int else integer("cat", "dim", dim)
-    axis = _joined_axis(dim, tuple([x.shape for x in arrays]))
-    return Cat.apply(*listed, axis=axis, dtype=dtype)
+    return Cat.apply(*_listed("cat", tensors), axis=integer("cat", "dim", dim))
 
 
 @lru_cache(maxsize=1024)
@@ -174,13 +161,22 @@ def _joined_axis(dim: int, shapes: tuple[tuple[int, ...], ...]) -> int:
 
 class Stack(Operation[Tensor]):
     @classmethod
-    def forward(cls, ctx: Context, *arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
-        ctx.axis = axis
-        return cls.compute(*arrays, axis=axis, dtype=dtype)
+    def forward(cls, ctx: Context, *arrays: Array, axis: int) -> Array:
+        ctx.axis = dim_of("stack", axis, arrays[0].ndim + 1)
+        return cls.compute(*arrays, axis=ctx.axis)
 
     @staticmethod
-    def compute(*arrays: Array, axis: int, dtype: np.dtype[Any]) -> Array:
-        shape = arrays[0].shape
+    def compute(*arrays: Array, axis: int) -> Array:
+        y: Array | None = plain.join(arrays, axis, True)
+        if y is not None:
+            return y
+        dtype, shape = result_type("stack", *arrays), arrays[0].shape
+        for array in arrays:
+            if array.shape != shape:
+                raise ValueError(
+                    f"stack: all tensors must have the same shape (got {shape} and {array.shape})"
+                )
+        axis = dim_of("stack", axis, len(shape) + 1)
         if _are_floats(arrays, dtype):
             part = *shape[:axis], 1, *shape[axis:]
             are_long, y_shape, parts = joined((part,) * len(arrays), axis)
@@ -230,17 +226,7 @@ def stack(tensors: Tensors, dim: int = 0, *, out: Tensor | None = None) -> Tenso
     tensor([[ 1., 10.],
             [ 2., 20.]])
     """
-    listed = _listed("stack", tensors)
-    arrays = [x._array if isinstance(x, Tensor) else x for x in listed]
-    dtype = _common_dtype("stack", arrays)
-    shape = arrays[0].shape
-    for x in arrays:
-        if x.shape != shape:
-            raise ValueError(
-                f"stack: all tensors must have the same shape (got {shape} and {x.shape})"
-            )
-    axis = dim_of("stack", dim, arrays[0].ndim + 1)
-    return Stack.apply(*listed, axis=axis, dtype=dtype)
+    return Stack.apply(*_listed("stack", tensors), axis=integer("stack", "dim", dim))
 
 
 concat = concatenate = cat

@@ -1,16 +1,20 @@
 """Elements that a mask or a condition selects, and the positions of elements that are not zero."""
 
+from math import prod
 from typing import Any, overload
 
 import numpy as np
 
 from ..autograd import Array, Context, Operation
+from ..engine import wrap
+from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._choice import choose
 from ._common import unbroadcast, weak
 from ._dims import broadcast
 from ._elementwise import check_broadcast
 from ._out import written
+from ._positions import NUMBERS
 from ._promotion import promoted
 from .indexing import Index
 from .registry import operation
@@ -119,6 +123,8 @@ def masked_fill(input: TensorLike, mask: TensorLike, value: Operand) -> Tensor:
 
 def fill_value(function: str, input: TensorLike, value: Any) -> Any:
     """A number for elements of a tensor, given as such or as a tensor without dimensions."""
+    if type(value) is int or (type(value) is float and input.dtype.kind == "f"):
+        return value
     array = array_of(value)
     if array.ndim:
         raise ValueError(
@@ -133,11 +139,26 @@ def fill_value(function: str, input: TensorLike, value: Any) -> Any:
 
 class MaskedScatter(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, mask: Array, source: Array) -> Array:
-        ctx.save_for_backward(mask)
-        y = np.array(expanded_array(x, mask.shape))
-        y[mask] = source.reshape(-1)[: np.count_nonzero(mask)]
+    def compute(x: Array, mask: Array, source: Array) -> Array:
+        (positions,) = mask.reshape(-1).nonzero()
+        count, available = positions.size, source.size
+        if count > available:
+            raise ValueError(
+                "masked_scatter: source must have at least as many elements as the mask selects "
+                f"(got {available} and {count})"
+            )
+        chosen = source.reshape(-1)[:count]
+        x = expanded_array(x, mask.shape)
+        y: Array | None = plain.scatter(NUMBERS["write"], x, positions, chosen, None)
+        if y is None:
+            y = np.array(x)
+            y[mask] = chosen
         return y
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, mask: Array, source: Array) -> Array:
+        ctx.save_for_backward(mask)
+        return cls.compute(x, mask, source)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -189,12 +210,6 @@ def masked_scatter(input: TensorLike, mask: TensorLike, source: TensorLike) -> T
             f"(got {source.dtype} and {input.dtype})"
         )
     whole = expanded_array(chosen, broadcast("masked_scatter", input.shape, chosen.shape))
-    count, available = np.count_nonzero(whole), array_of(source).size
-    if count > available:
-        raise ValueError(
-            "masked_scatter: source must have at least as many elements as the mask selects "
-            f"(got {available} and {count})"
-        )
     return MaskedScatter.apply(input, whole, source)
 
 
@@ -207,9 +222,14 @@ def _positions(array: Array) -> Array:
         return np.argwhere(array)
     (rest,) = array.reshape(-1).nonzero()
     found = np.empty((rest.size, array.ndim), np.int64)
-    for axis in range(array.ndim - 1, 0, -1):
-        np.divmod(rest, array.shape[axis], out=(rest, found[:, axis]))
-    found[:, 0] = rest
+    axis = array.ndim - 1
+    while prod(array.shape[:axis]) > 1:
+        size = array.shape[axis]
+        before = rest // size
+        np.subtract(rest, before * size, out=found[:, axis])
+        rest, axis = before, axis - 1
+    found[:, axis] = rest
+    found[:, :axis] = 0
     return found
 
 
@@ -239,7 +259,7 @@ def nonzero(input: TensorLike, *, as_tuple: bool = False, out: Tensor | None = N
     array = array_of(input)
     if as_tuple:
         return tuple([Tensor(found) for found in np.nonzero(np.atleast_1d(array))])
-    return Tensor(_positions(array))
+    return wrap(_positions(array))
 
 
 @operation(methods=("argwhere",), numpy=(np.argwhere,))

@@ -4,6 +4,7 @@ The keyword arguments that all functions share are documented in `zeros`.
 """
 
 import builtins
+from functools import cache
 from math import ceil, isfinite
 from typing import Any, Unpack
 
@@ -14,7 +15,7 @@ from ..autograd import Array
 from ..dtypes import get_default_dtype
 from ..kernels._memory import empty
 from ..tensor import Number, Tensor
-from ._options import OutOptions, chosen_dtype, created, dtype_of, number_of, sizes
+from ._options import OutOptions, chosen_dtype, count_of, created, dtype_of, number_of, sizes
 
 __all__ = ["arange", "eye", "linspace", "logspace", "range"]
 
@@ -110,15 +111,19 @@ _BLOCK = 1 << 15
 """Numbers that are computed together, so that temporary arrays stay small."""
 
 
+@cache
+def _counted() -> Array:
+    """The numbers from 0 on of a block."""
+    return np.arange(float(_BLOCK))
+
+
 def _progression(start: float, step: float, count: int, dtype: np.dtype[Any]) -> Array:
     """``start + step * i``, computed in float64."""
-    distances = np.arange(float(min(count, _BLOCK)))
+    distances = _counted()[:count]
     if step != 1:
-        distances *= step
+        distances = distances * step
     if count <= _BLOCK:
-        if start != 0:
-            distances += start
-        return distances.astype(dtype, copy=False)
+        return (distances + start if start else distances).astype(dtype)
     result = empty((count,), dtype)
     for begin in builtins.range(0, count, _BLOCK):
         block = result[begin : begin + _BLOCK]
@@ -196,7 +201,7 @@ def logspace(
 def _spaced(
     function: str, start: Any, end: Any, steps: int, options: Any, base: float | None = None
 ) -> Tensor:
-    (count,) = sizes(function, (steps,))
+    count = count_of(function, steps)
     first, last = (_number(function, number) for number in (start, end))
     dtype = chosen_dtype(function, options, get_default_dtype())
     if dtype.kind in "iu" and base is None:

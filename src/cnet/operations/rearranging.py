@@ -89,9 +89,13 @@ class RepeatEach(Operation[Tensor]):
     """Repeats each element along an axis `count` times."""
 
     @staticmethod
+    def compute(x: Array, *, count: int, axis: int) -> Array:
+        return x.repeat(count, axis)
+
+    @staticmethod
     def forward(ctx: Context, x: Array, *, count: int, axis: int) -> Array:
         ctx.count, ctx.axis = count, axis
-        return np.repeat(x, count, axis)
+        return x.repeat(count, axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Array:
@@ -142,6 +146,8 @@ def repeat_interleave(
     if dim is None:
         input, dim = Reshape.apply(input, shape=(-1,)), 0
     axis = dim_of("repeat_interleave", dim, input.ndim)
+    if type(repeats) is int and repeats >= 0 and input.ndim:
+        return RepeatEach.apply(input, count=repeats, axis=axis)
     counts, size = array_of(repeats), input.shape[axis] if input.ndim else 1
     if counts.dtype.kind not in "iu":
         raise TypeError(f"repeat_interleave: repeats must be integers (got {counts.dtype})")
@@ -345,12 +351,16 @@ def _numpy_flip(m: TensorLike, axis: Any = None) -> Tensor:
 
 class Rot90(Operation[Tensor]):
     @staticmethod
-    def forward(ctx: Context, x: Array, *, k: int, axes: tuple[int, int]) -> Array:
-        ctx.k, ctx.axes = k % 4, axes
+    def compute(x: Array, *, k: int, axes: tuple[int, int]) -> Array:
         # A rotation by one right angle is a reversal and an exchange of the axes.
-        reversed_axes = ((), axes[1:], axes, axes[:1])[ctx.k]
+        reversed_axes = ((), axes[1:], axes, axes[:1])[k % 4]
         y = _flipped(x, reversed_axes)
-        return y.swapaxes(*axes) if ctx.k % 2 else y
+        return y.swapaxes(*axes) if k % 2 else y
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, *, k: int, axes: tuple[int, int]) -> Array:
+        ctx.k, ctx.axes = k, axes
+        return cls.compute(x, k=k, axes=axes)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:

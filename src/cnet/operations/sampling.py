@@ -5,28 +5,28 @@ default the one that `manual_seed` seeds. The keyword arguments that all functio
 documented in `zeros`.
 """
 
-from functools import cache
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
 from .. import kernels
 from ..autograd import Array
-from ..dtypes import float16, float32, float64, get_default_dtype, int64
+from ..dtypes import float16, float32, get_default_dtype, int64
 from ..engine import wrap
 from ..tensor import Number, Tensor, TensorLike, array_of
+from ._dims import broadcast
+from ._draws import draw_integers, draw_normal, draw_uniform, draw_words, draw_zeros_and_ones
 from ._options import (
     LikeOptions,
     OutOptions,
     Size,
     chosen_dtype,
+    count_of,
     created,
     generator_of,
     like,
-    number_of,
     sizes,
 )
-from ._sums import all_of, any_of
 from .registry import operation
 
 __all__ = [
@@ -36,35 +36,7 @@ __all__ = [
 
 Generator: TypeAlias = "np.random.Generator | None"
 
-_GREATEST = 2**64 - 1
-
-
-def draw_uniform(generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Uniform numbers in [0, 1), in a float dtype."""
-    drawn: Array = generator.random(shape, float64 if dtype == float64 else float32)
-    if dtype == float16:  # numbers close to 1 would be rounded to 1
-        drawn = np.floor(drawn * 2**11) / 2**11
-    return drawn.astype(dtype, copy=False)
-
-
-def draw_normal(
-    generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any], mean: float = 0.0,
-    std: float = 1.0,
-) -> Array:  # fmt: skip
-    """Numbers of a normal distribution, in a float dtype."""
-    real = float64 if dtype == float64 else float32
-    count = kernels.random.words_of(shape, real)
-    drawn = kernels.normal(_words(generator, count), shape, real, mean, std)
-    return drawn.astype(dtype, copy=False)
-
-
-def _words(generator: Any, count: int) -> Array:
-    """Integers of 64 random bits."""
-    bits = generator.bit_generator
-    if type(bits) is np.random.PCG64:  # the same numbers in less time
-        return bits.random_raw(count)
-    words: Array = generator.integers(0, _GREATEST, count, np.uint64, endpoint=True)
-    return words
+_least: Any = np.fmin.reduce  # NaN is not compared
 
 
 def _of_size(
@@ -229,29 +201,6 @@ def randint_like(
     )  # fmt: skip
 
 
-def draw_integers(
-    function: str, generator: Any, low: Any, high: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> Array:
-    low, high = (number_of(function, "low and high", bound) for bound in (low, high))
-    if not low < high:
-        raise ValueError(f"{function}: low must be less than high (got {low} and {high})")
-    if dtype.kind in "biu":
-        least, greatest = _limits(dtype)
-        if low < least or high - 1 > greatest:
-            raise ValueError(
-                f"{function}: the integers must fit into {dtype} (got {low} to {high})"
-            )
-    wide = np.uint64 if high > 2**63 else np.int64
-    drawn: Array = generator.integers(low, high, shape, wide)
-    return np.asarray(drawn).astype(dtype, copy=False)
-
-
-@cache
-def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
-    """The least and the greatest number of a dtype of integers or booleans."""
-    return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-
-
 def randperm(
     n: int, *, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -279,9 +228,9 @@ def randperm(
     >>> cnet.randperm(4).sort().values
     tensor([0, 1, 2, 3])
     """
-    (count,) = sizes("randperm", (n,))
+    count = count_of("randperm", n)
     dtype = chosen_dtype("randperm", options, int64)
-    order: Array = generator_of("randperm", generator).permutation(count)
+    order = kernels.random.permutation(draw_words(generator_of("randperm", generator), count))
     return created("randperm", order.astype(dtype, copy=False), options)
 
 
@@ -327,11 +276,15 @@ def normal(
         shape = sizes("normal", (size,))
         drawn = draw_normal(source, shape, dtype, float(mean), float(std))
         return created("normal", drawn, options)
+    if not isinstance(std, (Tensor, np.ndarray)):
+        _check_deviation(std)
+        means = array_of(mean)
+        drawn = draw_normal(source, means.shape, dtype, 0.0, float(std))
+        drawn += means
+        return created("normal", drawn, options)
     means, deviations = array_of(mean), array_of(std)
-    if any_of(deviations < 0):
-        _check_deviation(np.nanmin(deviations))
-    shape = np.broadcast_shapes(means.shape, deviations.shape)
-    drawn = draw_normal(source, shape, dtype)
+    _check_deviation(_least(deviations, axis=None, initial=0))
+    drawn = draw_normal(source, broadcast("normal", means.shape, deviations.shape), dtype)
     drawn *= deviations.astype(dtype, copy=False)
     drawn += means.astype(dtype, copy=False)
     return created("normal", drawn, options)
@@ -384,15 +337,6 @@ def bernoulli(
     return wrap(drawn.astype(probabilities.dtype))  # type: ignore[return-value]
 
 
-def draw_zeros_and_ones(function: str, generator: Generator, p: Any, shape: Any) -> Array:
-    probabilities = array_of(p)
-    inside = (probabilities >= 0) & (probabilities <= 1)
-    if not all_of(inside):
-        wrong = probabilities[~inside].flat[0]
-        raise ValueError(f"{function}: probabilities must be between 0 and 1 (got {wrong})")
-    return np.asarray(generator_of(function, generator).random(shape) < probabilities)
-
-
 @operation(methods=("multinomial",))
 def multinomial(
     input: TensorLike, num_samples: int, replacement: bool = False, *, generator: Generator = None,
@@ -432,7 +376,7 @@ def multinomial(
     _float_dtype("multinomial", weights.dtype)
     if weights.ndim not in (1, 2):
         raise ValueError(f"multinomial: input must have 1 or 2 dimensions (got {weights.ndim})")
-    (count,) = sizes("multinomial", (num_samples,))
+    count = count_of("multinomial", num_samples)
     size = weights.shape[-1]
     if count == 0 or (count > size and not replacement):
         raise ValueError(

@@ -5,13 +5,15 @@ Each function has a method that writes into the tensor, with a trailing undersco
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..autograd import Array, Context, Operation
-from ..tensor import Tensor, TensorLike, as_tensor
-from ._positions import elements_at, scattered
+from ..kernels import plain
+from ..tensor import Tensor, TensorLike
+from ._dims import dim_of
+from ._positions import NUMBERS, elements_at, scattered, scattered_copy
 from .gathering import element_positions
 from .masks import fill_value
 from .registry import operation
@@ -22,11 +24,22 @@ __all__ = ["scatter", "scatter_add", "scatter_reduce"]
 class Scatter(Operation[Tensor]):
     """Writes the elements of `src` to positions along an axis."""
 
-    @staticmethod
-    def forward(ctx: Context, x: Array, src: Any, index: Array, *, axis: int) -> Array:
-        ctx.save_for_backward(index)
+    title: ClassVar[str] = "scatter"
+    operation: ClassVar[str] = "write"
+
+    @classmethod
+    def compute(cls, x: Array, src: Any, index: Any, *, axis: int) -> Array:
+        y: Array | None = plain.scatter(NUMBERS[cls.operation], x, index, src, axis)
+        if y is not None:
+            return y
+        positions, source = _checked(cls.title, x, axis, index, src)
+        return scattered(cls.title, x.copy(), positions, source, axis, cls.operation)
+
+    @classmethod
+    def forward(cls, ctx: Context, x: Array, src: Any, index: Any, *, axis: int) -> Array:
+        ctx.save_for_backward(element_positions(cls.title, x, axis, index))
         ctx.axis = axis
-        return scattered("scatter", x.copy(), index, src, axis)
+        return cls.compute(x, src, index, axis=axis)
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -36,14 +49,10 @@ class Scatter(Operation[Tensor]):
         return dx, _source_gradient(ctx, grad, index) if need_src else None, None
 
 
-class ScatterAdd(Operation[Tensor]):
+class ScatterAdd(Scatter):
     """Adds the elements of `src` to positions along an axis."""
 
-    @staticmethod
-    def forward(ctx: Context, x: Array, src: Array, index: Array, *, axis: int) -> Array:
-        ctx.save_for_backward(index)
-        ctx.axis = axis
-        return scattered("scatter_add", x.copy(), index, src, axis, "add")
+    title, operation = "scatter_add", "add"
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
@@ -59,7 +68,12 @@ def _source_gradient(ctx: Context, grad: Array, index: Array) -> Array:
 
 
 def _in_front(x: Array, shape: tuple[int, ...]) -> Array:
-    """An array at the beginning of every axis of an array of zeros."""
+    """An array at the beginning of every axis of an array of zeros.
+
+    A single element may have other axes.
+    """
+    if x.ndim != len(shape):
+        return x.reshape(shape)
     if x.shape == shape:
         return x
     y = np.zeros(shape, x.dtype)
@@ -73,18 +87,16 @@ def _front(shape: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(map(slice, shape))
 
 
-def _checked(
-    function: str, x: TensorLike, dim: Any, index: Any, src: Any
-) -> tuple[Array, Any, int]:
-    """Check the arguments of a scatter; return positions, source and dimension."""
-    positions, axis = element_positions(function, x, dim, index)
-    if not isinstance(src, (Tensor, np.ndarray)):
-        return positions, fill_value(function, x, src), axis
-    if src.dtype is not x.dtype and src.dtype != x.dtype:
+def _checked(function: str, x: Array, axis: int, index: Any, src: Any) -> tuple[Array, Any]:
+    """Check the arguments of a scatter; return positions and source."""
+    positions = element_positions(function, x, axis, index)
+    if not isinstance(src, np.ndarray):
+        return positions, src
+    if src.dtype != x.dtype:
         raise TypeError(
             f"{function}: src must have the dtype of input (got {src.dtype} and {x.dtype})"
         )
-    source = src if src.ndim == positions.ndim else as_tensor(src).reshape(positions.shape)
+    source = src if src.ndim == positions.ndim else src.reshape(positions.shape)
     larger = positions.shape != source.shape and any(
         n > m for n, m in zip(positions.shape, source.shape, strict=True)
     )
@@ -93,7 +105,7 @@ def _checked(
             f"{function}: index must not be larger than src "
             f"(got {positions.shape} and {source.shape})"
         )
-    return positions, source, axis
+    return positions, source
 
 
 @operation(Scatter, methods=("scatter",), written=("scatter_",))
@@ -155,8 +167,9 @@ def scatter(
         if not isinstance(source, (Tensor, np.ndarray)):
             source = np.full(index.shape, source, input.dtype)
         return scatter_reduce(input, dim, index, source, names[reduce])
-    positions, elements, axis = _checked("scatter", input, dim, index, source)
-    return Scatter.apply(input, elements, positions, axis=axis)
+    if not isinstance(source, (Tensor, np.ndarray)):
+        source = fill_value("scatter", input, source)
+    return Scatter.apply(input, source, index, axis=dim_of("scatter", dim, input.ndim))
 
 
 @operation(ScatterAdd, methods=("scatter_add",), written=("scatter_add_",))
@@ -189,8 +202,7 @@ def scatter_add(
     """
     if not isinstance(src, (Tensor, np.ndarray)):
         raise TypeError(f"scatter_add: src must be a tensor (got {type(src).__name__})")
-    positions, elements, axis = _checked("scatter_add", input, dim, index, src)
-    return ScatterAdd.apply(input, elements, positions, axis=axis)
+    return ScatterAdd.apply(input, src, index, axis=dim_of("scatter_add", dim, input.ndim))
 
 
 _OPERATIONS = {
@@ -203,15 +215,16 @@ class ScatterReduce(Operation[Tensor]):
 
     @staticmethod
     def forward(
-        ctx: Context, x: Array, src: Array, index: Array, *, axis: int, reduce: str,
-        include_self: bool,
-    ) -> Array:  # fmt: skip
+        ctx: Context, x: Array, src: Any, index: Any, *, axis: int, reduce: str, include_self: bool
+    ) -> Array:
         function = "scatter_reduce"
-        y, count = x.copy(), None
+        ctx.src_shape = np.shape(src)
+        index, src = _checked(function, x, axis, index, src)
+        y, count = x, None
         if not include_self:
             neutral = {"prod": 1, "amax": _least(x.dtype), "amin": _greatest(x.dtype)}
-            scattered(function, y, index, neutral.get(reduce, 0), axis)
-        scattered(function, y, index, src, axis, _OPERATIONS[reduce])
+            y = scattered_copy(function, y, index, neutral.get(reduce, 0), axis)
+        y = scattered_copy(function, y, index, src, axis, _OPERATIONS[reduce])
         if reduce == "mean":
             count = np.full(x.shape, float(include_self))
             count = np.maximum(scattered(function, count, index, 1.0, axis, "add"), 1)
@@ -240,7 +253,7 @@ class ScatterReduce(Operation[Tensor]):
         if not ctx.include_self:
             written = scattered("scatter_reduce", np.zeros(x.shape, bool), index, 1, ctx.axis)
             dx = np.where(written, 0, grad)
-        return dx, _in_front(part, src.shape), None
+        return dx, _in_front(part, ctx.src_shape), None
 
 
 def _product_gradients(ctx: Context, grad: Array) -> tuple[Array, Array]:
@@ -317,7 +330,9 @@ def scatter_reduce(
         raise ValueError(
             f"scatter_reduce: reduce must be one of {', '.join(_OPERATIONS)} (got {reduce!r})"
         )
-    positions, elements, axis = _checked("scatter_reduce", input, dim, index, src)
+    if not isinstance(src, (Tensor, np.ndarray)):
+        src = fill_value("scatter_reduce", input, src)
+    axis = dim_of("scatter_reduce", dim, input.ndim)
     return ScatterReduce.apply(
-        input, elements, positions, axis=axis, reduce=reduce, include_self=include_self
+        input, src, index, axis=axis, reduce=reduce, include_self=include_self
     )

@@ -10,9 +10,9 @@ from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..tensor import Tensor, TensorLike
 from ._common import also_dim
-from ._dims import reduced_axes
+from ._dims import dim_of
 from ._positions import elements_at
-from .extrema import ValuesAndIndices, gradient_of_taken
+from .extrema import ValuesAndIndices, gradient_of_taken, paired
 from .registry import operation
 
 __all__ = ["argsort", "msort", "sort", "topk"]
@@ -45,17 +45,22 @@ class Sort(Operation[tuple[Tensor, Tensor]]):
     """The first of the sorted elements along an axis, and their positions."""
 
     @staticmethod
-    def forward(
-        ctx: Context, x: Array, *, axis: int, count: int | None, descending: bool
-    ) -> tuple[Array, Array]:
+    def compute(x: Array, *, axis: int, count: int | None, descending: bool) -> tuple[Array, Array]:
         numbers, integers = numbers_of(x)
         values, indices = kernels.sort(
             numbers, axis, count=count, descending=descending, integers=integers
         )
+        if values.dtype is not x.dtype and values.dtype != x.dtype:
+            values = elements_at("sort", x, indices, axis)
+        return values, indices
+
+    @classmethod
+    def forward(
+        cls, ctx: Context, x: Array, *, axis: int, count: int | None, descending: bool
+    ) -> tuple[Array, Array]:
+        values, indices = cls.compute(x, axis=axis, count=count, descending=descending)
         ctx.save_for_backward(indices)
         ctx.axis = axis
-        if values.dtype != x.dtype:
-            values = elements_at("sort", x, indices, axis)
         return values, indices
 
     @staticmethod
@@ -66,11 +71,10 @@ class Sort(Operation[tuple[Tensor, Tensor]]):
 def _sorted(
     function: str, x: TensorLike, dim: int, descending: bool, count: int | None = None
 ) -> ValuesAndIndices:
-    axes = reduced_axes(function, x, index(dim))
-    options: dict[str, Any] = {"count": count, "descending": bool(descending)}
-    if axes:
-        return ValuesAndIndices(*Sort.apply(x, axis=axes[0], **options))
-    found = Sort.apply(x.reshape(1), axis=0, **options)
+    axis, descending = dim_of(function, dim, x.ndim), bool(descending)
+    if x.ndim:
+        return paired(Sort.apply(x, axis=axis, count=count, descending=descending))
+    found = Sort.apply(x.reshape(1), axis=0, count=count, descending=descending)
     return ValuesAndIndices(*[tensor.reshape(()) for tensor in found])
 
 
@@ -211,10 +215,10 @@ def topk(
     >>> cnet.topk(cnet.tensor([3.0, 1.0, 2.0]), 2).values
     tensor([3., 2.])
     """
-    axes = reduced_axes("topk", input, index(dim))
-    size = input.shape[axes[0]] if axes else 1
+    shape = input.shape or (1,)
+    size = shape[dim_of("topk", dim, len(shape))]
     if not 0 <= index(k) <= size:
         raise ValueError(f"topk: k must be between 0 and the size of dim (got {k} and {size})")
-    if not axes and k == 0:
+    if k == 0 and not input.ndim:
         raise ValueError("topk: k must be 1 for a tensor without dimensions (got 0)")
     return _sorted("topk", input, dim, largest, index(k))

@@ -8,10 +8,12 @@ import numpy as np
 from .._explained import explained
 from ..autograd import Array, Context, Operation, ViewOperation
 from ..dtypes import int64
+from ..kernels import plain
 from ..kernels._memory import empty
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import dim_of, dims_of, integer
 from ._options import OutOptions, chosen_dtype, created, sizes
+from ._positions import NUMBERS
 from ._sums import SMALL
 from .registry import operation
 
@@ -202,9 +204,11 @@ class Triangle(Operation[Tensor]):
 
 
 def _triangle(x: Array, diagonal: int, upper: bool) -> Array:
+    if x.size <= SMALL:
+        y = plain.scatter(NUMBERS["write"], x, _outside(x.shape, diagonal, upper), 0, None)
+        if y is not None:
+            return y
     rows, columns = x.shape[-2:]
-    if rows * columns <= SMALL:
-        return np.where(_is_kept(rows, columns, diagonal, upper), x, x.dtype.type(0))
     y = empty(x.shape, x.dtype)
     y[...] = x
     shift = diagonal + (not upper)  # from the row to the column of its edge
@@ -227,11 +231,11 @@ def _triangle(x: Array, diagonal: int, upper: bool) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _is_kept(rows: int, columns: int, diagonal: int, upper: bool) -> Array:
-    """Which elements of a matrix belong to a triangle."""
-    if upper:
-        return ~np.tri(rows, columns, diagonal - 1, bool)
-    return np.tri(rows, columns, diagonal, bool)
+def _outside(shape: tuple[int, ...], diagonal: int, upper: bool) -> Array:
+    """The positions in the flattened array of the elements outside of a triangle."""
+    rows, columns = shape[-2:]
+    below = np.tri(rows, columns, diagonal - upper, bool)
+    return np.broadcast_to(below if upper else ~below, shape).reshape(-1).nonzero()[0]
 
 
 _BAND = 64

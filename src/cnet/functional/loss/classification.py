@@ -59,30 +59,39 @@ class CrossEntropy(Operation[Tensor]):
     """The losses and their reduction in one node, which is faster than separate Sum and Div."""
 
     @staticmethod
+    def compute(
+        logits: Array, target: Array, *, reduction: str, weight: Array | None,
+        label_smoothing: float, ignore_index: int,
+    ) -> Array:  # fmt: skip
+        loss, *_ = _cross_entropy(logits, target, reduction, weight, label_smoothing, ignore_index)
+        return loss
+
+    @staticmethod
     def forward(
         ctx: Context, logits: Array, target: Array, *, reduction: str, weight: Array | None,
         label_smoothing: float, ignore_index: int,
-    ) -> Any:  # fmt: skip
-        options: dict[str, Any] = {
-            "weight": weight, "label_smoothing": label_smoothing, "ignore_index": ignore_index
-        }  # fmt: skip
-        ctx.options = options
-        if reduction == "none":
-            losses, lse = kernels.cross_entropy(logits, target, **options)
-            ctx.save_for_backward(logits, target, lse, None)
-            return losses
-        loss, divisor, lse = reduced_cross_entropy(
-            logits, target, **options, mean=reduction == "mean"
-        )
+    ) -> Array:  # fmt: skip
+        ctx.options = weight, label_smoothing, ignore_index
+        loss, divisor, lse = _cross_entropy(logits, target, reduction, *ctx.options)
         ctx.save_for_backward(logits, target, lse, divisor)
-        return loss.reshape(())
+        return loss
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:
         logits, target, lse, divisor = ctx.saved
         if divisor is not None:
             grad = kernels.reduce_losses_backward(grad.reshape(1), divisor, target.shape[0])
-        return kernels.cross_entropy_backward(grad, logits, target, lse, **ctx.options), None
+        return kernels.cross_entropy_backward(grad, logits, target, lse, *ctx.options), None
+
+
+def _cross_entropy(
+    logits: Array, target: Array, reduction: str, *options: Any
+) -> tuple[Array, Array | None, Array]:
+    """The losses or their reduction, the divisor of that, and logsumexp."""
+    if reduction == "none":
+        losses, lse = kernels.cross_entropy(logits, target, *options)
+        return losses, None, lse
+    return reduced_cross_entropy(logits, target, *options, mean=reduction == "mean")
 
 
 @explained
@@ -147,7 +156,7 @@ def cross_entropy(
     reduction = reduction_of("cross_entropy", reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     weights = None if weight is None else array_of(weight)
-    if target.dtype.kind == "f":
+    if target._array.dtype.kind == "f":
         _check_probabilities(ignore_index, label_smoothing)
         losses = _soft_cross_entropy(input, target, weights, label_smoothing)
         return reduced(losses, reduction)

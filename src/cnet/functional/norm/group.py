@@ -26,22 +26,27 @@ class GroupNorm(Operation[Tensor]):
     """
 
     @staticmethod
-    def forward(
-        ctx: Context,
-        x: Array,
-        weight: Array | None,
-        bias: Array | None,
-        *,
-        groups: int,
-        eps: float,
-        statistics: tuple[Array | None, Array] | None = None,
-        centred: bool = True,
-    ) -> Array:
+    def compute(
+        x: Array, weight: Array | None, bias: Array | None, *, groups: int, eps: float,
+        statistics: tuple[Array | None, Array] | None = None, centred: bool = True,
+    ) -> Array:  # fmt: skip
         if not centred:
             statistics = None, _mean_square(x)
-        if statistics is None and x.size and not any(ctx.edges):
+        if statistics is None and x.size:
             return kernels.group_norm(x, None, None, weight, bias, eps, groups)
+        mean, var = statistics or group_norm_stats("group_norm", x, groups)
+        return kernels.group_norm(x, var, mean, weight, bias, eps)
+
+    @classmethod
+    def forward(
+        cls, ctx: Context, x: Array, weight: Array | None, bias: Array | None, *, groups: int,
+        eps: float, statistics: tuple[Array | None, Array] | None = None, centred: bool = True,
+    ) -> Array:  # fmt: skip
+        if statistics is None and not any(ctx.edges):
+            return cls.compute(x, weight, bias, groups=groups, eps=eps, centred=centred)
         ctx.eps = eps
+        if not centred:
+            statistics = None, _mean_square(x)
         if statistics is None:
             y, *found = group_norm_with_stats(x, weight, bias, eps, groups)
             ctx.save_for_backward(x, weight, *found)

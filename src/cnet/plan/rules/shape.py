@@ -74,7 +74,7 @@ def index(x: Value, *, index: Any) -> Step | None:
 
 
 @RULES.of(Cat)
-def cat(*parts: Any, axis: int, dtype: Any) -> Step | None:
+def cat(*parts: Any, axis: int) -> Step | None:
     parts = tuple(x for x in parts if x.shape != (0,))
     axis %= len(parts[0].shape)
     shape = list(parts[0].shape)
@@ -83,7 +83,7 @@ def cat(*parts: Any, axis: int, dtype: Any) -> Step | None:
 
 
 @RULES.of(Stack)
-def stack(*parts: Any, axis: int, dtype: Any) -> Step | None:
+def stack(*parts: Any, axis: int) -> Step | None:
     shape = list(parts[0].shape)
     axis %= len(shape) + 1
     if not axis or not all(isinstance(x, Value) for x in parts):
