@@ -46,33 +46,30 @@ static void to_channels(const real *from, ptrdiff_t cells, ptrdiff_t planes, rea
             to[s * LANES + lane] = from[lane * cells + s];
 }
 
-/* to[lane][cell] = from[cell][lane], for numbers or for indices. */
-static inline __attribute__((always_inline)) void
-to_planes(const void *from, ptrdiff_t cells, ptrdiff_t planes, void *to, const int are_indices) {
-    const size_t size = are_indices ? sizeof(int32_t) : sizeof(real);
-    const char *in = from;
-    char *out = to;
+/* to[lane][cell] = from[cell][lane], of numbers, or of other elements of their size. */
+static void to_planes(const void *from, ptrdiff_t cells, ptrdiff_t planes, void *to) {
+    const real *x = from;
+    real *y = to;
     ptrdiff_t s = 0;
     for (; s + LANES <= cells; s += LANES) {
         vec rows[VECTOR_BYTES / sizeof(real)];
-        for (ptrdiff_t r = 0; r < LANES; r++) {
-            positions at;
-            memcpy(are_indices ? (void *)&at : &rows[r], in + (size_t)((s + r) * LANES) * size,
-                   (size_t)LANES * size);
-            if (are_indices)
-                rows[r] = (vec) __builtin_convertvector(at, ivec);
-        }
-        transpose(rows);
-        for (ptrdiff_t lane = 0; lane < planes; lane++) {
-            const positions at = __builtin_convertvector((ivec)rows[lane], positions);
-            memcpy(out + (size_t)(lane * cells + s) * size,
-                   are_indices ? (const void *)&at : &rows[lane], (size_t)LANES * size);
-        }
+        load_transposed(x + s * LANES, LANES, rows);
+        for (ptrdiff_t lane = 0; lane < planes; lane++)
+            store(y + (lane * cells + s), rows[lane]);
     }
     for (; s < cells; s++)
         for (ptrdiff_t lane = 0; lane < planes; lane++)
-            memcpy(out + (size_t)(lane * cells + s) * size, in + (size_t)(s * LANES + lane) * size,
-                   size);
+            memcpy(y + (lane * cells + s), x + (s * LANES + lane), sizeof *x);
+}
+
+static void indices_to_planes(const int32_t *from, ptrdiff_t cells, ptrdiff_t planes, int32_t *to) {
+    if (sizeof *from == sizeof(real)) {
+        to_planes(from, cells, planes, to);
+        return;
+    }
+    for (ptrdiff_t s = 0; s < cells; s++)
+        for (ptrdiff_t lane = 0; lane < planes; lane++)
+            to[lane * cells + s] = from[s * LANES + lane];
 }
 
 static ptrdiff_t planes_per_chunk(const job_t *job) {
@@ -97,10 +94,10 @@ static void pool_planes(const void *argument, ptrdiff_t chunk, int slot) {
         to_channels((const real *)arrays[0].pointer + plane * job->from_cells, job->from_cells,
                     planes, (real *)memory);
         job->pool->run(&one);
-        to_planes(memory + job->to, job->to_cells, planes, (real *)arrays[1].pointer + at, 0);
+        to_planes(memory + job->to, job->to_cells, planes, (real *)arrays[1].pointer + at);
         if (job->has_indices)
-            to_planes(memory + job->indices, job->to_cells, planes,
-                      (int32_t *)arrays[2].pointer + at, 1);
+            indices_to_planes((int32_t *)(memory + job->indices), job->to_cells, planes,
+                              (int32_t *)arrays[2].pointer + at);
     }
 }
 

@@ -9,6 +9,7 @@ import pytest
 import cnet
 from cnet import functional as F
 from cnet import models, nn
+from plan.networks import Of
 
 FAMILIES = {
     "alexnet": (3, 64, 64),
@@ -70,17 +71,6 @@ def test_every_family(name: str) -> None:
     cnet.manual_seed(0)
     model = _trained(models.get_model(name))
     _assert_agrees(model, _images(2, *FAMILIES[name]), 2e-5)
-
-
-class Of(nn.Module):
-    """A module that computes a function."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Any) -> Any:
-        return self.function(x)
 
 
 WEIGHT = np.random.default_rng(5).standard_normal((4, 3, 2, 3), np.float32)
