@@ -38,24 +38,7 @@ def script_method(fn: Marked) -> Marked:
     return fn
 
 
-def script_if_tracing(fn: Marked) -> Marked:
-    """Return the function unchanged."""
-    return fn
-
-
-def _overload_method(fn: Marked) -> Marked:
-    """Return the function unchanged."""
-    return fn
-
-
-def export(fn: Marked) -> Marked:
-    """Return the function unchanged."""
-    return fn
-
-
-def unused(fn: Marked) -> Marked:
-    """Return the function unchanged."""
-    return fn
+script_if_tracing = export = unused = _overload_method = script_method
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
