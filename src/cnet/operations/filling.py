@@ -11,10 +11,11 @@ import numpy as np
 
 from ..autograd import Array
 from ..tensor import Tensor
+from ._draws import draw_integers, draw_normal, draw_uniform, draw_zeros_and_ones
 from ._options import generator_of
 from ._writing import fill
 from .registry import operation
-from .sampling import Generator, draw_integers, draw_normal, draw_uniform, draw_zeros_and_ones
+from .sampling import Generator
 
 __all__: list[str] = []
 

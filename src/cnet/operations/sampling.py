@@ -5,16 +5,17 @@ default the one that `manual_seed` seeds. The keyword arguments that all functio
 documented in `zeros`.
 """
 
-from functools import cache
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..autograd import Array
-from ..dtypes import float16, float32, float64, get_default_dtype, int64
+from ..dtypes import float16, float32, get_default_dtype, int64
 from ..engine import wrap
 from ..tensor import Number, Tensor, TensorLike, array_of
+from ._draws import draw_integers, draw_normal, draw_uniform, draw_zeros_and_ones
 from ._options import (
     LikeOptions,
     OutOptions,
@@ -23,10 +24,9 @@ from ._options import (
     created,
     generator_of,
     like,
-    number_of,
     sizes,
 )
-from ._sums import all_of, any_of
+from ._sums import any_of
 from .registry import operation
 
 __all__ = [
@@ -35,36 +35,6 @@ __all__ = [
 ]  # fmt: skip
 
 Generator: TypeAlias = "np.random.Generator | None"
-
-_GREATEST = 2**64 - 1
-
-
-def draw_uniform(generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Uniform numbers in [0, 1), in a float dtype."""
-    drawn: Array = generator.random(shape, float64 if dtype == float64 else float32)
-    if dtype == float16:  # numbers close to 1 would be rounded to 1
-        drawn = np.floor(drawn * 2**11) / 2**11
-    return drawn.astype(dtype, copy=False)
-
-
-def draw_normal(
-    generator: Any, shape: tuple[int, ...], dtype: np.dtype[Any], mean: float = 0.0,
-    std: float = 1.0,
-) -> Array:  # fmt: skip
-    """Numbers of a normal distribution, in a float dtype."""
-    real = float64 if dtype == float64 else float32
-    count = kernels.random.words_of(shape, real)
-    drawn = kernels.normal(_words(generator, count), shape, real, mean, std)
-    return drawn.astype(dtype, copy=False)
-
-
-def _words(generator: Any, count: int) -> Array:
-    """Integers of 64 random bits."""
-    bits = generator.bit_generator
-    if type(bits) is np.random.PCG64:  # the same numbers in less time
-        return bits.random_raw(count)
-    words: Array = generator.integers(0, _GREATEST, count, np.uint64, endpoint=True)
-    return words
 
 
 def _of_size(
@@ -81,6 +51,7 @@ def _float_dtype(function: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype
 
 
+@explained
 def rand(
     *size: Size, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -112,6 +83,7 @@ def rand(
     return _of_size("rand", draw_uniform, size, generator, options)
 
 
+@explained
 def randn(
     *size: Size, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -126,6 +98,7 @@ def randn(
     return _of_size("randn", draw_normal, size, generator, options)
 
 
+@explained
 def rand_like(
     input: TensorLike, *, generator: Generator = None, **options: Unpack[LikeOptions]
 ) -> Tensor:
@@ -140,6 +113,7 @@ def rand_like(
     return _like("rand_like", draw_uniform, input, generator, options)
 
 
+@explained
 def randn_like(
     input: TensorLike, *, generator: Generator = None, **options: Unpack[LikeOptions]
 ) -> Tensor:
@@ -164,6 +138,7 @@ def _like(
     )  # fmt: skip
 
 
+@explained
 def randint(
     low: int, high: Any = None, size: Any = None, *, generator: Generator = None,
     **options: Unpack[OutOptions],
@@ -208,6 +183,7 @@ def randint(
     return created("randint", draw_integers("randint", source, low, high, shape, dtype), options)
 
 
+@explained
 def randint_like(
     input: TensorLike, low: int, high: int | None = None, *, generator: Generator = None,
     **options: Unpack[LikeOptions],
@@ -229,29 +205,7 @@ def randint_like(
     )  # fmt: skip
 
 
-def draw_integers(
-    function: str, generator: Any, low: Any, high: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> Array:
-    low, high = (number_of(function, "low and high", bound) for bound in (low, high))
-    if not low < high:
-        raise ValueError(f"{function}: low must be less than high (got {low} and {high})")
-    if dtype.kind in "biu":
-        least, greatest = _limits(dtype)
-        if low < least or high - 1 > greatest:
-            raise ValueError(
-                f"{function}: the integers must fit into {dtype} (got {low} to {high})"
-            )
-    wide = np.uint64 if high > 2**63 else np.int64
-    drawn: Array = generator.integers(low, high, shape, wide)
-    return np.asarray(drawn).astype(dtype, copy=False)
-
-
-@cache
-def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
-    """The least and the greatest number of a dtype of integers or booleans."""
-    return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-
-
+@explained
 def randperm(
     n: int, *, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -285,6 +239,7 @@ def randperm(
     return created("randperm", order.astype(dtype, copy=False), options)
 
 
+@explained
 def normal(
     mean: Tensor | Number = 0.0, std: Tensor | Number = 1.0, size: Size | None = None, *,
     generator: Generator = None, **options: Unpack[OutOptions],
@@ -382,15 +337,6 @@ def bernoulli(
         "bernoulli", generator, probabilities if p is None else p, probabilities.shape
     )
     return wrap(drawn.astype(probabilities.dtype))  # type: ignore[return-value]
-
-
-def draw_zeros_and_ones(function: str, generator: Generator, p: Any, shape: Any) -> Array:
-    probabilities = array_of(p)
-    inside = (probabilities >= 0) & (probabilities <= 1)
-    if not all_of(inside):
-        wrong = probabilities[~inside].flat[0]
-        raise ValueError(f"{function}: probabilities must be between 0 and 1 (got {wrong})")
-    return np.asarray(generator_of(function, generator).random(shape) < probabilities)
 
 
 @operation(methods=("multinomial",))

@@ -34,7 +34,7 @@ class SpectralNorm(NamedTuple):
 
 @explained
 def spectral_norm(
-    module: Any,
+    module: Module,
     name: str = "weight",
     n_power_iterations: int = 1,
     eps: float = 1e-12,
@@ -84,7 +84,7 @@ def spectral_norm(
         )
     if dim is None:
         dim = default_dim(module)
-    weight = getattr(module, name)
+    weight = module.get_parameter(name)
     delattr(module, name)
     rows, columns = as_matrix(weight.detach(), dim).shape
     module.register_parameter(f"{name}_orig", Parameter(weight.detach(), weight.requires_grad))
@@ -96,7 +96,7 @@ def spectral_norm(
 
 
 @explained
-def remove_spectral_norm(module: Any, name: str = "weight") -> Any:
+def remove_spectral_norm(module: Module, name: str = "weight") -> Any:
     """Make the present weight a parameter again; ValueError if it has no spectral normalisation."""
     number = hook_of(module, SpectralNorm, name)
     if number is None:

@@ -27,7 +27,7 @@ class WeightNorm(NamedTuple):
 
 
 @explained
-def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
+def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Any:
     """Train the length and the direction of a weight instead of its elements.
 
     The parameter `name` is replaced by ``<name>_g``, the lengths, and ``<name>_v``, the directions.
@@ -60,7 +60,7 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     if hook_of(module, WeightNorm, name) is not None:
         raise RuntimeError(f"weight_norm: {name} has weight normalisation already")
     dim = None if dim == -1 else dim
-    weight = getattr(module, name)
+    weight = module.get_parameter(name)
     delattr(module, name)
     g = norm_except(weight.detach(), dim)
     module.register_parameter(f"{name}_g", Parameter(g))
@@ -72,7 +72,7 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
 
 
 @explained
-def remove_weight_norm(module: Any, name: str = "weight") -> Any:
+def remove_weight_norm(module: Module, name: str = "weight") -> Any:
     """Make the present weight a parameter again; ValueError if it has no weight normalisation."""
     number = hook_of(module, WeightNorm, name)
     if number is None:
