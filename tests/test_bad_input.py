@@ -38,6 +38,7 @@ WITHOUT_CALLS = {
     "Metric", "LRScheduler", "SparseAdam",  # they refuse to be constructed
     "capture", "check", "compile", "graph", "load", "save",  # tested with their modules
 }  # fmt: skip
+OF_SKLEARN = {"f1", "precision", "recall"}
 SETTINGS = re.compile("set_|use_|seed|manual_seed|no_grad|enable_grad|inference_mode|autocast")
 
 WRONG = {
@@ -92,6 +93,8 @@ def _is_clear(error: Exception, function: Any, name: str) -> bool:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("function", "name"), list(_public()))
 def test_exceptions_name_what_was_called(function, name, request):
+    if name in OF_SKLEARN:
+        pytest.importorskip("sklearn")
     qualified = request.node.callspec.id
     valid = valid_calls.arguments_of(qualified, function)
     valid_calls.call(function, valid)
@@ -111,6 +114,38 @@ def test_exceptions_name_what_was_called(function, name, request):
             except Exception as error:
                 if not _is_clear(error, function, name):
                     unclear.append(f"{parameter.name}, {kind}: {type(error).__name__}: {error}")
+    assert not unclear, "\n".join(unclear[:5])
+
+
+MODULES = [
+    each for each in _public() if inspect.isclass(each.values[0])
+    and issubclass(each.values[0], nn.Module)
+]  # fmt: skip
+INPUTS = WRONG | {f"rank {rank}": cnet.ones(*(3,) * rank) for rank in range(7)} | {
+    "integers": cnet.ones(2, 4, 6, 6, dtype=cnet.int64), "bools": cnet.ones(2, 4, 6, 6) > 0,
+    "channels": cnet.ones(2, 5, 6, 6), "no images": cnet.ones(0, 4, 6, 6),
+    "float64": cnet.ones(2, 4, 6, 6, dtype=cnet.float64),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("kind", "name"), MODULES)
+def test_exceptions_of_calls_of_modules_name_what_was_called(kind, name, request):
+    module = valid_calls.call(kind, valid_calls.arguments_of(request.node.callspec.id, kind))
+    parameters = inspect.signature(module.forward).parameters.values()
+    count = sum(
+        each.default is each.empty and each.kind < each.VAR_POSITIONAL for each in parameters
+    )
+    unclear = []
+    for case, wrong in INPUTS.items():
+        try:
+            module(*[wrong] * count)
+        except Exception as error:
+            message = str(error)
+            foreign = FOREIGN.search(message) and "(arguments: " not in message
+            if foreign or not re.match(r"[A-Za-z_][\w.]*(\(\))?:? ", message):
+                unclear.append(f"{case}: {type(error).__name__}: {error}")
     assert not unclear, "\n".join(unclear[:5])
 
 

@@ -178,9 +178,9 @@ def _require(name: str, parameter: str, value: Any, hint: Any, convertible: bool
 
 
 def _title(function: Callable[..., Any], args: Sequence[Any]) -> str:
-    """The name of a public function in messages; for a constructor, that of the class."""
+    """The name of a public function in messages; for methods of a module, that of its class."""
     name = function.__name__
-    if name == "__init__":
+    if name in ("__init__", "forward"):
         return type(args[0]).__name__
     module = inspect.unwrap(function).__globals__["__name__"]
     return f"linalg.{name}" if module.startswith("cnet.linalg.") else name

@@ -256,6 +256,8 @@ class RandomErasing(Transform):
         img: Tensor, scale: Sequence[float], ratio: Sequence[float], value: Any = None
     ) -> tuple[int, int, int, int, Any]:
         """Corner, height, width and values of a rectangle; the whole image if none fits."""
+        if img.ndim < 3:
+            raise ValueError(f"RandomErasing: img must have at least 3 dimensions (got {img.ndim})")
         count, img_h, img_w = img.shape[-3:]
         for _ in range(10):
             area = img_h * img_w * draws.uniform(scale[0], scale[1])
