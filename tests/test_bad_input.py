@@ -20,8 +20,10 @@ import pytest
 
 import cnet
 import valid_calls
-from cnet import nn, optim
+from cnet import kernels, nn, optim
 from cnet._explained import explained
+from cnet.dropin import kernels as dropin
+from cnet.tensor import array_of
 from cnet.utils import data
 from valid_calls import matrix, parameters
 
@@ -152,6 +154,11 @@ def test_exceptions_of_calls_of_modules_name_what_was_called(kind, name, request
 # ---- The messages --------------------------------------------------------------------------------
 
 X = cnet.ones(2, 4, 6, 6)
+SGD = partial(optim.SGD, lr=0.1)
+
+
+def plateau() -> Any:
+    return optim.lr_scheduler.ReduceLROnPlateau(SGD(parameters()))
 
 
 @pytest.mark.parametrize(
@@ -173,6 +180,52 @@ X = cnet.ones(2, 4, 6, 6)
 def test_the_argument_is_named(call, message):
     with pytest.raises(TypeError, match=f"^{message}"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: SGD(parameters()).step(3), TypeError, "SGD: closure must be a function"),
+        (lambda: SGD(parameters(), lr=np.ones(3)), ValueError, "SGD: lr must have one element"),
+        (lambda: plateau().step("a"), TypeError, "ReduceLROnPlateau.step: metrics must be a num"),
+        (lambda: plateau().load_state_dict(3), TypeError, "ReduceLROnPlateau.load_state_dict: st"),
+        (lambda: nn.Linear(2, 2).to("none"), TypeError, "to: dtype must be a dtype"),
+        (lambda: nn.Sequential()["a"], TypeError, "Sequential: index must be an int or a slice"),
+        (lambda: data.DataLoader(3), TypeError, "DataLoader: dataset must be a data set or a seq"),
+        (lambda: data.DataLoader([1], sampler=3), TypeError, "DataLoader: sampler must be an iter"),
+        (lambda: data.DataLoader([1], collate_fn=3), TypeError, "DataLoader: collate_fn must be a"),
+        (lambda: cnet.datasets.ImageFolder(3), TypeError, r"ImageFolder: .* \(arguments: root=3\)"),
+        (lambda: cnet.load(3), TypeError, r"load: .* \(arguments: f=3\)"),
+        (lambda: cnet.save({}, None), TypeError, r"save: .* \(arguments: obj={}, f=None\)"),
+        (lambda: cnet.capture(3), TypeError, "capture: function must be a function"),
+        (lambda: parameters()[0].sum().backward("a"), TypeError, "backward: gradient must be real"),
+        (lambda: matrix().__setitem__(0, "a"), TypeError, "setitem: value must be real numbers"),
+        (lambda: nn.ReflectionPad2d(1)("a"), TypeError, "ReflectionPad2d: input must be a Tensor"),
+        (lambda: cnet.softmax(matrix(), -3), IndexError, "softmax: dim must be in range for 2"),
+        (lambda: cnet.diag(matrix(), 2**70), TypeError, "diag: diagonal must be .* 64 bits"),
+        (lambda: cnet.permute(X, X), TypeError, "permute: dims must be an int"),
+        (lambda: array_of([[1], [2, 3]]), ValueError, "array_of: all sequences of one dimen"),
+        (lambda: kernels.arithmetic(X, X, ["a"]), ValueError, "arithmetic: operation must be one"),
+        (lambda: dropin.conv2d(X, None), TypeError, "conv2d: x and weight must be arrays"),
+        (lambda: dropin.relu([[1], [2, 3]]), ValueError, "relu: all sequences of x must have the"),
+    ],
+)  # fmt: skip
+def test_an_exception_is_clear(call, kind, message):
+    with pytest.raises(kind, match=f"^{message}"):
+        call()
+
+
+def test_arguments_are_listed_for_messages_of_numpy():
+    with pytest.raises(
+        ValueError, match=r"^ColorJitter: .*\(arguments: brightness=ndarray of shape"
+    ):
+        cnet.transforms.ColorJitter(np.ones(3))
+
+
+def test_local_response_norm_has_no_more_terms_than_channels():
+    x = cnet.rand(2, 4, 3)
+    whole = nn.functional.local_response_norm(x, 9, alpha=9.0)
+    assert cnet.allclose(nn.functional.local_response_norm(x, 2**40, alpha=2.0**40), whole)
 
 
 def test_messages_of_inner_functions_get_the_public_name():
@@ -330,8 +383,6 @@ def test_public_functions_can_be_pickled():
 
 
 # ---- Warnings ------------------------------------------------------------------------------------
-
-SGD = partial(optim.SGD, lr=0.1)
 
 
 @pytest.mark.parametrize(

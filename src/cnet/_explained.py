@@ -120,10 +120,10 @@ def explain(
     for parameter, value, hint in given:
         # Sequences stand for arrays in some functions, unless the message names their type.
         _require(name, parameter, value, hint, type(value).__name__ not in message)
-    if head and (head.group() == f"{name}: " or _is_of_layer(error)):
-        raise error
     if isinstance(error, np.exceptions.AxisError) and error.axis is not None:
         message = f"dim must be in range for {error.ndim} dimensions (got {error.axis})"
+    elif head and (head.group() == f"{name}: " or _is_of_layer(error)):
+        raise error
     else:
         message, is_listed, _ = message.partition(_ARGUMENTS)
         message = message[head.end() if head else 0 :]
@@ -178,10 +178,13 @@ def _require(name: str, parameter: str, value: Any, hint: Any, convertible: bool
 
 
 def _title(function: Callable[..., Any], args: Sequence[Any]) -> str:
-    """The name of a public function in messages; for methods of a module, that of its class."""
+    """The name of a public function in messages; for methods, with that of the class."""
     name = function.__name__
+    owner = type(args[0]) if args else object
     if name in ("__init__", "forward"):
-        return type(args[0]).__name__
+        return owner.__name__
+    if issubclass(owner, Explained) and hasattr(owner, name):
+        return f"{owner.__name__}.{name}"
     module = inspect.unwrap(function).__globals__["__name__"]
     return f"linalg.{name}" if module.startswith("cnet.linalg.") else name
 

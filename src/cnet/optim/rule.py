@@ -125,6 +125,8 @@ class Rule(Optimizer):
         -------
         The loss that `closure` returned, or None.
         """
+        if not (closure is None or callable(closure)):
+            raise TypeError(f"{self._name}: closure must be a function (got {closure!r})")
         loss = None if closure is None else enable_grad()(closure)()
         name = f"{self._name}.step"
         for group in self.param_groups:
