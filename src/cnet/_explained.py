@@ -35,6 +35,11 @@ _HEAD = re.compile(r"[A-Za-z_][\w.]*: ")
 _ARGUMENTS = " (arguments: "
 """What the arguments of the function follow in a message of Python or NumPy."""
 
+_IS_WITHOUT_NAMES = re.compile(
+    r": operands must be tensors, arrays or numbers | \(arguments: "
+).search
+"""Finds messages that do not name a parameter: of `_promotion`, of Python and NumPy."""
+
 _INSIDE = {"cnet", "numpy", *sys.stdlib_module_names} - {"__main__"}
 """Packages whose exceptions are explained, unlike those of functions that the caller passed."""
 
@@ -110,18 +115,19 @@ def explain(
         raise error
     name = _title(function, args)
     message = str(error.args[0]) if len(error.args) == 1 else str(error)  # no quotes of KeyError
+    is_of_numpy = isinstance(error, np.exceptions.AxisError) and error.axis is not None
+    if message.startswith(f"{name}: ") and not (is_of_numpy or _IS_WITHOUT_NAMES(message)):
+        raise error
+    head = _HEAD.match(message)
     try:
         given = _given(function, args, kwargs)
     except TypeError:  # Python's message names the function
         raise error from None
-    if message.startswith(tuple([f"{name}: {parameter} " for parameter, _, _ in given])):
-        raise error
-    head = _HEAD.match(message)
     for parameter, value, hint in given:
         # Sequences stand for arrays in some functions, unless the message names their type.
         _require(name, parameter, value, hint, type(value).__name__ not in message)
-    if isinstance(error, np.exceptions.AxisError) and error.axis is not None:
-        message = f"dim must be in range for {error.ndim} dimensions (got {error.axis})"
+    if is_of_numpy:
+        message = f"dim must be in range for {error.ndim} dimensions (got {error.axis})"  # type: ignore[attr-defined]
     elif head and (head.group() == f"{name}: " or _is_of_layer(error)):
         raise error
     else:

@@ -91,7 +91,8 @@ def spectral_norm(
     setattr(module, name, weight.detach())
     module.register_buffer(f"{name}_u", random_unit(rows, weight.dtype, eps))
     module.register_buffer(f"{name}_v", random_unit(columns, weight.dtype, eps))
-    module.register_forward_pre_hook(SpectralNorm(name, n_power_iterations, dim, eps))
+    hook: Any = SpectralNorm(name, n_power_iterations, dim, eps)
+    module.register_forward_pre_hook(hook)
     return module
 
 
@@ -102,7 +103,7 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Any:
     if number is None:
         raise ValueError(f"remove_spectral_norm: {name} of {module} has no spectral normalisation")
     hook = module._forward_pre_hooks.pop(number).call
-    weight = hook.compute_weight(module, False).detach()
+    weight = hook.compute_weight(module, False).detach()  # type: ignore[attr-defined]
     for part in (name, f"{name}_u", f"{name}_v", f"{name}_orig"):
         delattr(module, part)
     setattr(module, name, Parameter(weight))

@@ -67,7 +67,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> An
     module.register_parameter(f"{name}_v", Parameter(weight.detach()))
     hook = WeightNorm(name, dim)
     hook(module, ())
-    module.register_forward_pre_hook(hook)
+    module.register_forward_pre_hook(hook)  # type: ignore[arg-type]
     return module
 
 
@@ -78,7 +78,7 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Any:
     if number is None:
         raise ValueError(f"remove_weight_norm: {name} of {module} has no weight normalisation")
     hook = module._forward_pre_hooks.pop(number).call
-    weight = hook.compute_weight(module).detach()
+    weight = hook.compute_weight(module).detach()  # type: ignore[attr-defined]
     for part in (name, f"{name}_g", f"{name}_v"):
         delattr(module, part)
     setattr(module, name, Parameter(weight))
