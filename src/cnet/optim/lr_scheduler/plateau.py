@@ -162,6 +162,7 @@ class ReduceLROnPlateau(LRScheduler):
             if rate - reduced > self.eps:
                 set_value(group, "lr", reduced)
 
+    @explained
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore the result of `state_dict`."""
         vars(self).update(state_dict)
