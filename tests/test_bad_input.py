@@ -35,6 +35,7 @@ NAMESPACES = (
 
 WITHOUT_CALLS = {
     "dtype", "finfo", "iinfo", "Size",  # NumPy's and Python's
+    "device",  # the message of PyTorch
     "AutoAugmentPolicy", "InterpolationMode", "layout", "memory_format",  # sets of constants
     "profile", "summary",  # call a module, whose exceptions keep their names
     "Metric", "LRScheduler", "SparseAdam",  # they refuse to be constructed

@@ -205,7 +205,6 @@ CALLS: dict[str, Any] = {
     **_for_all("split", split_size_or_sections=1),
     **_for_all("tensor_split", indices_or_sections=2),
     "addbmm": {"batch1": batch, "batch2": batch},
-    "device": {"type": "cpu"},
     "addmv": {"input": vector},
     "arange": {"end": 3},
     "baddbmm": {"input": batch, "batch1": batch, "batch2": batch},
