@@ -8,7 +8,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from numbers import Real
 from operator import index
@@ -18,16 +18,27 @@ from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
+from .dtypes import DType, as_dtype
+
 Public = TypeVar("Public", bound=Callable[..., Any])
 
 _KINDS = {
-    AttributeError, IndexError, KeyError, NotImplementedError, OverflowError, RuntimeError,
-    TypeError, ValueError, ZeroDivisionError, np.exceptions.AxisError, np.linalg.LinAlgError,
+    AttributeError, BufferError, IndexError, KeyError, NotImplementedError, OverflowError,
+    RuntimeError, TypeError, ValueError, ZeroDivisionError, np.exceptions.AxisError,
+    np.linalg.LinAlgError,
 }  # fmt: skip
 """The classes of exceptions that wrong arguments lead to. Others have a meaning of their own."""
 
 _HEAD = re.compile(r"[A-Za-z_][\w.]*: ")
 """The name of a function at the beginning of a message."""
+
+_ARGUMENTS = " (arguments: "
+"""What the arguments of the function follow in a message of Python or NumPy."""
+
+_IS_WITHOUT_NAMES = re.compile(
+    r": operands must be tensors, arrays or numbers | \(arguments: "
+).search
+"""Finds messages that do not name a parameter: of `_promotion`, of Python and NumPy."""
 
 _INSIDE = {"cnet", "numpy", *sys.stdlib_module_names} - {"__main__"}
 """Packages whose exceptions are explained, unlike those of functions that the caller passed."""
@@ -100,24 +111,41 @@ def explain(
     args, kwargs
         Its arguments.
     """
+    if not _is_of_arguments(error) or _is_in_subclass(function, args):
+        raise error
     name = _title(function, args)
     message = str(error.args[0]) if len(error.args) == 1 else str(error)  # no quotes of KeyError
-    if message.startswith(f"{name}: ") or not _is_of_arguments(error):
+    is_of_numpy = isinstance(error, np.exceptions.AxisError) and error.axis is not None
+    if message.startswith(f"{name}: ") and not (is_of_numpy or _IS_WITHOUT_NAMES(message)):
         raise error
     head = _HEAD.match(message)
     try:
         given = _given(function, args, kwargs)
     except TypeError:  # Python's message names the function
         raise error from None
-    # Sequences are converted to arrays by some functions, but have no attributes of arrays.
-    for convertible in (True, False) if isinstance(error, AttributeError) else (True,):
-        for parameter, value, hint in given:
-            _require(name, parameter, value, hint, convertible)
-    if head and _is_of_layer(error):
+    for parameter, value, hint in given:
+        # Sequences stand for arrays in some functions, unless the message names their type.
+        _require(name, parameter, value, hint, type(value).__name__ not in message)
+    if is_of_numpy:
+        message = f"dim must be in range for {error.ndim} dimensions (got {error.axis})"  # type: ignore[attr-defined]
+    elif head and (head.group() == f"{name}: " or _is_of_layer(error)):
         raise error
-    message = f"{name}: {message[head.end() :] if head else message}"
+    else:
+        message, is_listed, _ = message.partition(_ARGUMENTS)
+        message = message[head.end() if head else 0 :]
+        if is_listed or not head:
+            message += _listed(given)
     kind = next(kind for kind in type(error).__mro__ if kind in _KINDS)
-    raise kind(message).with_traceback(error.__traceback__) from error.__cause__
+    raise kind(f"{name}: {message}").with_traceback(error.__traceback__) from error.__cause__
+
+
+def _is_in_subclass(function: Callable[..., Any], args: Sequence[Any]) -> bool:
+    """Whether this is a constructor that the one of a subclass calls, which explains exceptions."""
+    if function.__name__ != "__init__":
+        return False
+    constructors = [vars(base).get("__init__") for base in type(args[0]).__mro__]
+    outermost = next(each for each in constructors if hasattr(each, "__wrapped__"))
+    return inspect.unwrap(outermost) is not inspect.unwrap(function)  # type: ignore[arg-type]
 
 
 def _is_of_layer(error: Exception) -> bool:
@@ -156,10 +184,14 @@ def _require(name: str, parameter: str, value: Any, hint: Any, convertible: bool
 
 
 def _title(function: Callable[..., Any], args: Sequence[Any]) -> str:
-    """The name of a public function in messages; for a constructor, that of the class."""
-    module, name = function.__module__, function.__name__
-    if name == "__init__":
-        return type(args[0]).__name__
+    """The name of a public function in messages; for methods, with that of the class."""
+    name = function.__name__
+    owner = type(args[0]) if args else object
+    if name in ("__init__", "forward"):
+        return owner.__name__
+    if issubclass(owner, Explained) and hasattr(owner, name):
+        return f"{owner.__name__}.{name}"
+    module = inspect.unwrap(function).__globals__["__name__"]
     return f"linalg.{name}" if module.startswith("cnet.linalg.") else name
 
 
@@ -204,6 +236,8 @@ def _is_array(value: Any) -> bool:
 
 def _fits(value: Any, hint: Any, convertible: bool = True) -> bool:
     """Whether a value may be an argument with this annotation."""
+    if hint in _SCALARS:
+        return _SCALARS[hint][1](value)
     origin, options = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, option, convertible) for option in options)
@@ -211,19 +245,25 @@ def _fits(value: Any, hint: Any, convertible: bool = True) -> bool:
         return isinstance(value, (str, int, NoneType)) and value in options
     if hint in (None, NoneType):
         return value is None
-    if hint in _SCALARS:
-        return _SCALARS[hint][1](value)
     kind = origin if isinstance(origin, type) else hint
     if not isinstance(kind, type):
         return True
+    if kind is np.generic:
+        return isinstance(value, np.generic) and _is_array(value)
     if kind is np.ndarray or hasattr(kind, "_array"):  # arrays stand for tensors
         if convertible and isinstance(value, (list, tuple)) and value:
-            return all(_fits(part, hint) or _fits(part, float) for part in value)
+            return all(_fits(part, hint) or _fits(part, float) for part in value) and (
+                len(set(map(_shape, value))) == 1
+            )
         return _is_array(value)
     if issubclass(kind, Sequence) and not issubclass(kind, str):
         if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
             return False
+        if kind is tuple and options[-1:] != (Ellipsis,):
+            return not options or (len(value) == len(options) and all(map(_fits, value, options)))
         return not options or all(_fits(part, options[0], convertible) for part in value)
+    if kind is Iterable and options and isinstance(value, Sequence):
+        return all(_fits(part, options[0], convertible) for part in value)
     return not _is_plain(kind) or isinstance(value, kind)
 
 
@@ -231,19 +271,39 @@ def _is_plain(kind: type) -> bool:
     """Whether instances of a class are recognised by `isinstance`, and no other object is taken."""
     if getattr(kind, "_is_protocol", False):
         return False
-    return kind in (str, dict) or kind.__module__.startswith(("cnet.", "collections.abc"))
+    return kind in (str, dict) or kind.__module__.startswith(
+        ("cnet.", "collections.abc", "numpy.random")
+    )
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The shape of an array, or of nested sequences whose parts have been compared."""
+    if isinstance(value, (list, tuple)):
+        return (len(value), *(_shape(value[0]) if value else ()))
+    return tuple(getattr(value, "shape", ()))
 
 
 def _is_integer(value: Any) -> bool:
     try:
-        index(value)
-    except TypeError:
+        return -(2**63) <= index(value) < 2**64
+    except (TypeError, ValueError):
         return False
-    return True
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) or (_is_array(value) and value.size == 1)
+    if isinstance(value, Real):
+        return True
+    try:
+        return _is_array(value) and isinstance(float(value), float)
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_dtype(value: Any) -> bool:
+    try:
+        return value is None or as_dtype("", value) is not None
+    except (RuntimeError, TypeError):
+        return False
 
 
 _SCALARS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
@@ -252,12 +312,15 @@ _SCALARS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
     typing.SupportsIndex: ("an int", _is_integer),
     float: ("a number", _is_number),
     typing.SupportsFloat: ("a number", _is_number),
+    DType: ("a dtype", _is_dtype),
 }
 """For each type of numbers, its name in messages, and whether a value is one."""
 
 
 def _wanted(hint: Any) -> str:
     """What an annotation asks for, in words."""
+    if hint in _SCALARS:
+        return _SCALARS[hint][0]
     names = list(dict.fromkeys(map(_name, _alternatives(hint))))
     return ", ".join(names[:-1]) + " or " * (len(names) > 1) + names[-1]
 
@@ -273,18 +336,34 @@ def _name(hint: Any) -> str:
     kind = origin if isinstance(origin, type) else hint
     if kind is np.ndarray:
         return "an array of real numbers"
-    if options and options[0] is not Any and isinstance(kind, type) and issubclass(kind, Sequence):
-        parts = [f"{_name(part).split(' ', 1)[-1]}s" for part in _alternatives(options[0])]
-        return f"a sequence of {' or '.join(parts)}"
+    if kind is np.generic:
+        return _SCALARS[float][0]
+    is_sequence = isinstance(kind, type) and issubclass(kind, Sequence)
+    if options and options[0] is not Any and (is_sequence or kind is Iterable):
+        parts = [re.sub(r"^an? (\w+)", r"\1s", _name(part)) for part in _alternatives(options[0])]
+        count = f"{len(options)} " if kind is tuple and Ellipsis not in options else ""
+        return f"a{' sequence' if is_sequence else 'n iterable'} of {count}{' or '.join(parts)}"
     name = getattr(kind, "__name__", str(kind))
     if getattr(kind, "__module__", "") == "collections.abc":
         name = name.lower()
     return f"a{'n' * (name[0] in 'AEIOUaeiou')} {name}"
 
 
+def _listed(given: Sequence[tuple[str, Any, Any]]) -> str:
+    """The arguments of a call, for a message of Python or NumPy, which names none of them."""
+    named = [each for each in given if each[0] != "self"]
+    listed = ", ".join([f"{parameter}={_shown(value)}" for parameter, value, _ in named])
+    return f"{_ARGUMENTS}{listed})" if listed else ""
+
+
 def _shown(value: Any) -> str:
     """A value in a message: as it is written if that is short."""
     if hasattr(value, "dtype") and getattr(value, "ndim", False):
         return f"{type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
-    written = repr(value)
+    try:
+        written = repr(value)
+    except Exception:  # an object whose constructor has failed
+        return type(value).__name__
+    if isinstance(value, int) and not _is_integer(value):
+        return f"{written}, which has more than 64 bits"
     return written if len(written) <= 60 and "\n" not in written else type(value).__name__

@@ -7,6 +7,7 @@ they were enabled by the program. Mixed precision on the CPU is refused.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ._explained import Explained
 from ._warning import warn
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
@@ -66,7 +67,7 @@ class autocast:
         return function
 
 
-class GradScaler:
+class GradScaler(Explained):
     """The scaler of losses for mixed precision, which is disabled: it scales nothing.
 
     Parameters

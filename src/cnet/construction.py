@@ -85,7 +85,7 @@ def _has_dtype(data: Any) -> bool:
 
 def numbers(x: Any) -> Any:
     """Anything but a tensor as an array of numbers."""
-    array = np.asarray(x)
+    array = _from_numbers("array_of", x, None) if isinstance(x, (list, tuple)) else np.asarray(x)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"array_of: x must be numbers (got {type(x).__name__})")
     return array

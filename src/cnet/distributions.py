@@ -7,7 +7,7 @@ Parameters are broadcast to one shape, `batch_shape`. Random numbers come from t
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,12 +16,15 @@ from ._explained import Explained
 from .functional.loss.binary import binary_cross_entropy_with_logits
 from .functional.softmax import log_softmax
 from .random import default_generator
-from .tensor import Tensor, as_tensor
+from .tensor import Operand, Tensor, as_tensor
 
 __all__ = [
     "Bernoulli", "Beta", "Categorical", "Distribution", "Normal", "OneHotCategorical", "Uniform",
     "kl_divergence",
 ]  # fmt: skip
+
+Numbers: TypeAlias = Operand | Sequence[Any]
+"""Parameters of distributions: tensors, or what can be converted to them."""
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -108,7 +111,7 @@ class Normal(Distribution):
 
     has_rsample = True
 
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, loc: Numbers, scale: Numbers, validate_args: bool | None = None) -> None:
         self.loc, self.scale = _parameters(loc, scale)
         _require(self, "scale", self.scale > 0, "positive", self.scale)
         super().__init__(self.loc.shape)
@@ -150,7 +153,7 @@ class Uniform(Distribution):
 
     has_rsample = True
 
-    def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, low: Numbers, high: Numbers, validate_args: bool | None = None) -> None:
         self.low, self.high = _parameters(low, high)
         _require(self, "high", self.high > self.low, "greater than low", self.high)
         super().__init__(self.low.shape)
@@ -196,7 +199,10 @@ class Bernoulli(Distribution):
     """
 
     def __init__(
-        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        probs: Numbers | None = None,
+        logits: Numbers | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         _one_of(self, probs, logits)
         if logits is not None:
@@ -254,7 +260,10 @@ class Categorical(Distribution):
     """
 
     def __init__(
-        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        probs: Numbers | None = None,
+        logits: Numbers | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         _one_of(self, probs, logits)
         (given,) = _parameters(probs if logits is None else logits)
@@ -302,7 +311,10 @@ class OneHotCategorical(Categorical):
     """
 
     def __init__(
-        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        probs: Numbers | None = None,
+        logits: Numbers | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         super().__init__(probs, logits)
         self.event_shape = (self.probs.shape[-1],)
@@ -340,7 +352,7 @@ class Beta(Distribution):
     """
 
     def __init__(
-        self, concentration1: Any, concentration0: Any, validate_args: bool | None = None
+        self, concentration1: Numbers, concentration0: Numbers, validate_args: bool | None = None
     ) -> None:
         a, b = self.concentration1, self.concentration0 = _parameters(
             concentration1, concentration0

@@ -205,7 +205,7 @@ def as_dtype(function: str, value: Any) -> np.dtype[Any]:
         value = TENSOR_TYPES.get(value, value)
     try:
         found: np.dtype[Any] = np.dtype(value)
-    except TypeError:
+    except (TypeError, ValueError):
         raise TypeError(f"{function}: dtype must be a dtype (got {value!r})") from None
     if found.kind not in "biuf" or value is None:
         raise TypeError(f"{function}: dtype must be boolean, integer or float (got {value})")

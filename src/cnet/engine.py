@@ -372,9 +372,13 @@ def fitting(gradient: Any, edge: Edge, source: str) -> Array:
     """Convert a gradient to an array in the dtype of its tensor, and check its shape."""
     node, index = edge
     shape, dtype = node.outputs[index]
-    array: Array = (
-        copied(gradient._array) if isinstance(gradient, Variable) else np.asarray(gradient)
-    )
+    array: Array
+    if isinstance(gradient, Variable):
+        array = copied(gradient._array)
+    else:
+        array = np.asarray(gradient)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"{source}: gradient must be real numbers (got dtype {array.dtype})")
     if array.shape != shape:
         raise ValueError(
             f"{source}: gradient.shape must equal its tensor's (got {array.shape} and {shape})"

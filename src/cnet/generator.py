@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ._explained import explained
 from .devices import CPU, device, require_cpu
 
 __all__ = ["Generator"]
@@ -43,6 +44,7 @@ class Generator(np.random.Generator):
     True
     """
 
+    @explained
     def __init__(self, device: "device | str" = "cpu") -> None:
         require_cpu("Generator", device)
         super().__init__(np.random.PCG64(_FIRST_SEED))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ._explained import explained
 from .autograd import Array, no_grad
 from .construction import to_array
 from .tensor import Tensor
@@ -33,6 +34,7 @@ class GradcheckError(AssertionError):
         )
 
 
+@explained
 def gradcheck(
     fn: Callable[..., Any],
     inputs: Any,

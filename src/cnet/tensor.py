@@ -13,6 +13,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from . import autograd, engine, numpy_protocol, printing
+from ._explained import explained
 from ._methods import Methods
 from .construction import constructed, note_volatile, numbers, to_array
 from .devices import CPU, Place, device, require_cpu
@@ -386,6 +387,7 @@ Operand: TypeAlias = Tensor | Array | np.generic | Number
 engine.tensor_type = Tensor
 
 
+@explained
 def tensor(
     data: Any, dtype: DType = None, requires_grad: bool = False, *,
     device: Place = None, pin_memory: bool = False,
@@ -428,6 +430,7 @@ def tensor(
     return Tensor(np.array(to_array("tensor", data, dtype)), requires_grad=requires_grad)
 
 
+@explained
 def as_tensor(data: Any, dtype: DType = None, device: Place = None) -> Tensor:
     """Convert data to a tensor that shares its memory where possible.
 

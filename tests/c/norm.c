@@ -87,7 +87,7 @@ static void add_scaled(sum *to, sum term, double factor) {
 /* A running statistic after a batch with this one. */
 static sum moved(double before, sum batch) {
     return (sum){
-        .value = before + momentum * (batch.value - before),
+        .value = momentum * batch.value + (1 - momentum) * before,
         .scale = fabs(before) + batch.scale,
         .terms = batch.terms + 4,
     };

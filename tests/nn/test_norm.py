@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import cnet
 from cnet import nn
 
 X = np.random.default_rng(0).normal(3, 2, (16, 4, 5, 5)).astype(np.float32)
@@ -151,3 +152,11 @@ def test_parameters_start_with_ones_and_zeros(make, names):
 def test_errors_of_item_norms(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("kind", [nn.BatchNorm1d, nn.InstanceNorm1d])
+def test_infinite_running_statistics_stay(kind):
+    module = kind(2, track_running_stats=True)
+    module.running_mean.fill_(float("inf"))
+    module(cnet.rand(4, 2, 5))
+    assert module.running_mean.tolist() == [float("inf")] * 2

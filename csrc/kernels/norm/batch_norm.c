@@ -36,8 +36,8 @@ static void finish_channel(const stats_t *job, ptrdiff_t channel, double exact, 
     if (job->running_mean) {
         real *mean_so_far = job->running_mean + channel, *var_so_far = job->running_var + channel;
         const real share = (real)job->momentum, unbiased = var * (real)(count / (count - 1));
-        *mean_so_far += share * (mean - *mean_so_far);
-        *var_so_far += share * (unbiased - *var_so_far);
+        *mean_so_far = share * mean + (1 - share) * *mean_so_far;
+        *var_so_far = share * unbiased + (1 - share) * *var_so_far;
     }
 }
 
@@ -194,7 +194,8 @@ size_t CNET_FN(batch_norm_stats_workspace)(cnet_call *call) {
 
 /* mean[c] = sum of x[:, c, :] / count and var[c] = sum of (x[:, c, :] - mean[c])^2 / count, with
  * count = n * size. If running_mean and running_var are not NULL, they are moved towards mean[c]
- * and the unbiased variance: running += momentum * (batch - running).
+ * and the unbiased variance: running = momentum * batch + (1 - momentum) * running, which keeps
+ * infinite values.
  *
  * x (n, c, size) with n and size positive, and a count of at least 2 for running statistics; the
  * other arrays (c). Overwrites mean and var. One pass, with the deviations from the mean of a few

@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 from safetensors import SafetensorError
 
+from .._explained import explained
 from .._files import PathLike, atomic_write
 from .._kinds import describe
 from ..nn._arguments import cpu_device
@@ -31,6 +32,7 @@ class CheckpointError(ValueError):
     """The file is not a valid checkpoint; the message names it and gives the reason."""
 
 
+@explained
 def save(obj: Any, f: Any) -> None:
     """Write nested data to a file, completely or not at all.
 
@@ -75,6 +77,7 @@ def save(obj: Any, f: Any) -> None:
         atomic_write(f, safetensors_files.write(obj))
 
 
+@explained
 def load(
     f: Any, map_location: Any = None, *, weights_only: bool | None = None, mmap: bool | None = None
 ) -> Any:

@@ -182,7 +182,7 @@ class DatasetFolder(VisionDataset):
         is_valid_file: Callable[[str], bool] | None = None,
         allow_empty: bool = False,
     ) -> None:
-        super().__init__(root, transform=transform, target_transform=target_transform)
+        super().__init__(os.fspath(root), transform=transform, target_transform=target_transform)
         assert self.root is not None
         self.loader = loader
         self.extensions = extensions

@@ -24,13 +24,25 @@ def floats(function: str, name: str, x: Any, dtype: Any, ndim: int | None = None
     """
     if is_plain(x, ndim) if dtype is None else has_layout(x, dtype, ndim):
         return x
-    x = np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")
+    x = _numbers(function, name, x)
     if ndim is not None:
         has_ndim(function, name, x, ndim)
     y = np.asarray(x, float_dtype(x) if dtype is None else dtype, order="C")
     return y.copy() if y is x and not y.flags.aligned else y
+
+
+def _numbers(function: str, name: str, x: Any) -> Array:
+    """`x` as an array of real numbers."""
+    try:
+        x = np.asarray(x)
+    except ValueError:
+        raise ValueError(
+            f"{function}: all sequences of {name} must have the same length (got {x!r})"
+        ) from None
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{function}: {name} must hold real numbers (got dtype {x.dtype})")
+    array: Array = x
+    return array
 
 
 def has_ndim(function: str, name: str, x: Array, *ndims: int) -> None:
@@ -48,9 +60,9 @@ def same_floats(
     """The arrays, except None, as `floats` of one dtype: that of `float_dtype` by default."""
     if are_plain(arrays, dtype):
         return arrays
+    pairs = list(zip(names, arrays, strict=True))
     if dtype is None:
-        dtype = float_dtype(*arrays)
-    pairs = zip(names, arrays, strict=True)
+        dtype = float_dtype(*[_numbers(function, name, x) for name, x in pairs if x is not None])
     return tuple([None if x is None else floats(function, name, x, dtype) for name, x in pairs])
 
 

@@ -84,6 +84,8 @@ def _plan(
     needs: tuple[bool, bool, bool] | None = None,
 ) -> _Plan:  # fmt: skip
     """`needs` are the gradients to compute, None for the convolution itself."""
+    if x is None or weight is None:
+        raise TypeError(f"{function}: x and weight must be arrays (got None)")
     if type(layout) is not str:
         text(function, "layout", layout)
     if weight_layout is not None and type(weight_layout) is not str:

@@ -22,7 +22,7 @@ The first is an array, and Python numbers become arrays without dimensions. None
 
 
 def _number(function: str, operation: str) -> int:
-    if operation not in _core.operations:
+    if type(operation) is not str or operation not in _core.operations:
         known = ", ".join(sorted(_core.operations))
         raise ValueError(f"{function}: operation must be one of {known} (got {operation!r})")
     return _core.operations[operation]
@@ -251,7 +251,7 @@ def arithmetic(a: Array, b: Array, operation: str) -> Array:
            [6., 8.]])
     """
     f = "arithmetic"
-    if operation not in _core.arithmetic_operations:
+    if type(operation) is not str or operation not in _core.arithmetic_operations:
         known = ", ".join(sorted(_core.arithmetic_operations))
         raise ValueError(f"{f}: operation must be one of {known} (got {operation!r})")
     a, b = _check.array(f, "a", a), _check.array(f, "b", b)

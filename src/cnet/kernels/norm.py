@@ -29,8 +29,8 @@ def batch_norm_stats(
         Float32 or float64.
     running_mean, running_var : ndarray, shape (c,), optional
         Running statistics of the same dtype; both or none. They are updated in place, unless `x` is
-        empty: ``running += momentum * (batch - running)``, with the unbiased variance (ddof 1) of
-        the batch, which must then have at least 2 values per channel.
+        empty: ``running = momentum * batch + (1 - momentum) * running``, with the unbiased
+        variance (ddof 1) of the batch, which must then have at least 2 values per channel.
     momentum : float, default 0.1
         The weight of this batch in the running statistics.
 

@@ -51,7 +51,7 @@ def reduce(x: Array, operation: str, axes: Sequence[int] | None = None) -> Array
     array([[ 5.],
            [25.]])
     """
-    number = _core.reductions.get(operation)
+    number = _core.reductions.get(operation) if type(operation) is str else None
     if number is None:
         known = ", ".join(sorted(_core.reductions))
         raise ValueError(f"reduce: operation must be one of {known} (got {operation!r})")

@@ -3,7 +3,7 @@
 The derivatives of vectors exist if the singular values, or the eigenvalues, are different.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -280,7 +280,12 @@ class SymmetricEigen(Operation[tuple[Tensor, Tensor]]):
 
 
 @operation()
-def eigh(A: TensorLike, UPLO: Any = "L", *, out: tuple[Tensor, Tensor] | None = None) -> Eigen:
+def eigh(
+    A: TensorLike,
+    UPLO: Literal["L", "U", "l", "u"] = "L",
+    *,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> Eigen:
     """The eigenvalues, in ascending order, and eigenvectors of symmetric matrices.
 
     Parameters
@@ -307,7 +312,9 @@ def eigh(A: TensorLike, UPLO: Any = "L", *, out: tuple[Tensor, Tensor] | None = 
 
 
 @operation()
-def eigvalsh(A: TensorLike, UPLO: Any = "L", *, out: Tensor | None = None) -> Tensor:
+def eigvalsh(
+    A: TensorLike, UPLO: Literal["L", "U", "l", "u"] = "L", *, out: Tensor | None = None
+) -> Tensor:
     """The eigenvalues of symmetric matrices, in ascending order.
 
     Examples

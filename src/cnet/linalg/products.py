@@ -170,6 +170,8 @@ def householder_product(A: TensorLike, tau: TensorLike, *, out: Tensor | None = 
     """
     require_matrices("householder_product", A)
     a, factors = as_tensor(A), as_tensor(tau)
+    if factors.ndim == 0:
+        raise ValueError("linalg.householder_product: tau must have at least 1 dimension (got 0)")
     m, n = a.shape[-2:]
     if factors.shape[-1] > n or n > m:
         raise ValueError(

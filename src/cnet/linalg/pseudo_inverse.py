@@ -1,6 +1,6 @@
 """Pseudo-inverses, least squares, and the ranks and conditions of matrices."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -208,7 +208,9 @@ def matrix_rank(
 
 
 @operation()
-def cond(A: TensorLike, p: Any = None, *, out: Tensor | None = None) -> Tensor:
+def cond(
+    A: TensorLike, p: float | Literal["fro", "nuc"] | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The condition numbers of matrices.
 
     Parameters
@@ -230,7 +232,7 @@ def cond(A: TensorLike, p: Any = None, *, out: Tensor | None = None) -> Tensor:
     >>> cnet.linalg.cond(cnet.tensor([[2.0, 0.0], [0.0, 4.0]]))
     tensor(2.)
     """
-    if p is None or p in (2, -2):
+    if p is None or (isinstance(p, (int, float)) and p in (2, -2)):
         values = svdvals(A)
         first, last = values[..., 0], values[..., -1]
         return last / first if p == -2 else first / last

@@ -162,6 +162,8 @@ def solve(A: TensorLike, B: TensorLike, *, left: bool = True, out: Tensor | None
     if not left:
         return solve(as_tensor(A).mT, as_tensor(B).mT).mT
     b = as_tensor(B)
+    if b.ndim == 0:
+        raise ValueError("linalg.solve: B must have at least 1 dimension (got 0)")
     vector = b.ndim == 1 or (b.ndim == A.ndim - 1 and b.shape == A.shape[:-1])
     matrix = b.unsqueeze(-1) if vector else b
     if matrix.shape[-2] != A.shape[-1]:

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 from .. import functional as F
 from .. import nn
+from .._explained import explained
 from ..nn import init
 from ..operations import permute
 from ..tensor import Tensor
@@ -183,6 +184,7 @@ class StochasticDepth(nn.Module):
         self.p = p
         self.mode = mode
 
+    @explained
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return input

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..dtypes import DType, get_default_dtype
+from ..dtypes import DType, as_dtype, get_default_dtype
 
 
 def integer(function: str, name: str, value: object, minimum: int = 1) -> int:
@@ -23,7 +23,7 @@ def integer(function: str, name: str, value: object, minimum: int = 1) -> int:
 def float_dtype(function: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Convert to a dtype, and check that it is float32 or float64 in native byte order."""
     # NumPy reads None as float64, which the caller may not have meant.
-    resolved = None if dtype is None else np.dtype(dtype)
+    resolved = None if dtype is None else as_dtype(function, dtype)
     if resolved not in (np.float32, np.float64):
         raise TypeError(f"{function}: dtype must be float32 or float64 (got {resolved})")
     return resolved

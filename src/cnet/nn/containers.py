@@ -79,7 +79,12 @@ class _Indexed(Module):
         self._modules.update({str(i): module for i, module in enumerate(modules)})
 
     def _name(self, key: SupportsIndex) -> str:
-        names, position = list(self._modules), index(key)
+        try:
+            names, position = list(self._modules), index(key)
+        except TypeError:
+            raise TypeError(
+                f"{type(self).__name__}: index must be an int or a slice (got {key!r})"
+            ) from None
         if not -len(names) <= position < len(names):
             raise IndexError(
                 f"{type(self).__name__}: index must be in range for {len(names)} modules "

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from .. import functional as F
-from ..tensor import Tensor
+from .._explained import explained
+from ..tensor import Tensor, TensorLike
 from .module import Module
 
 __all__ = [
@@ -47,7 +48,8 @@ class _PadNd(Module):
             raise TypeError(f"{type(self).__name__}: padding must be ints (got {padding})")
         self.padding = ends
 
-    def forward(self, input: Any) -> Tensor:
+    @explained
+    def forward(self, input: TensorLike) -> Tensor:
         if input.ndim not in (self.axes + 1, self.axes + 2) and self.mode != "constant":
             raise ValueError(
                 f"{type(self).__name__}: input must have {self.axes + 1} or {self.axes + 2} "

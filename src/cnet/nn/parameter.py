@@ -4,7 +4,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..dtypes import DType, get_default_dtype
+from .._explained import explained
+from ..dtypes import DType, as_dtype, get_default_dtype
 from ..engine import Variable
 from ..tensor import Tensor
 
@@ -40,6 +41,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
+    @explained
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         super().__init__(np.empty(0, get_default_dtype()) if data is None else data, requires_grad)
 
@@ -69,6 +71,7 @@ class Buffer(Tensor):
 
     __slots__ = ("persistent",)
 
+    @explained
     def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
         super().__init__(np.empty(0, get_default_dtype()) if data is None else data)
         self.persistent = persistent
@@ -87,8 +90,8 @@ class _Uninitialized(Tensor):
     becomes: ClassVar[type[Tensor]]
 
     def __init__(self, requires_grad: bool = False, dtype: DType = None) -> None:
-        dtype = np.dtype(get_default_dtype() if dtype is None else dtype)
-        self._init(np.empty(0, dtype))
+        chosen = get_default_dtype() if dtype is None else as_dtype(type(self).__name__, dtype)
+        self._init(np.empty(0, chosen))
         self._requires_grad = requires_grad
 
     def _uninitialized(self) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
+from ..dtypes import DType
 from ..tensor import Tensor
 from ._activation import Activation
 from ._arguments import parameter_dtype
@@ -136,7 +137,7 @@ class PReLU(Activation):
     shown = ("num_parameters",)
 
     def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: DType = None
     ) -> None:
         super().__init__()
         self.num_parameters = num_parameters

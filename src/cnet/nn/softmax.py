@@ -3,7 +3,8 @@
 from typing import Any
 
 from .. import functional as F
-from ..tensor import Tensor
+from .._explained import explained
+from ..tensor import Tensor, TensorLike
 from ._activation import Activation
 
 __all__ = ["LogSoftmax", "Softmax", "Softmax2d", "Softmin"]
@@ -118,7 +119,8 @@ class Softmax2d(Activation):
     array([0.25, 0.25, 0.25, 0.25])
     """
 
-    def forward(self, input: Any) -> Tensor:
+    @explained
+    def forward(self, input: TensorLike) -> Tensor:
         if input.ndim not in (3, 4):
             raise ValueError(f"Softmax2d: input must have 3 or 4 dimensions (got {input.ndim})")
         return F.softmax(input, -3)

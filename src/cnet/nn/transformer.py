@@ -341,8 +341,8 @@ dtype
         dim_feedforward: int = 2048,
         dropout: float = 0.1,
         activation: Activation = F.relu,
-        custom_encoder: Any = None,
-        custom_decoder: Any = None,
+        custom_encoder: Module | None = None,
+        custom_decoder: Module | None = None,
         layer_norm_eps: float = 1e-5,
         batch_first: bool = False,
         norm_first: bool = False,
@@ -360,10 +360,10 @@ dtype
         def norm() -> LayerNorm:
             return LayerNorm(d_model, layer_norm_eps, True, bias, device, dtype)
 
-        self.encoder = custom_encoder or TransformerEncoder(
+        self.encoder: Module = custom_encoder or TransformerEncoder(
             TransformerEncoderLayer(d_model, nhead, *options), num_encoder_layers, norm()
         )
-        self.decoder = custom_decoder or TransformerDecoder(
+        self.decoder: Module = custom_decoder or TransformerDecoder(
             TransformerDecoderLayer(d_model, nhead, *options), num_decoder_layers, norm()
         )
         self._reset_parameters()

@@ -68,7 +68,7 @@ def integer(function: str, name: str, value: Any) -> int:
         if isinstance(value, bool) or getattr(value, "dtype", None) == np.bool_:
             raise TypeError
         number: int = index(value)
-    except TypeError:
+    except (TypeError, ValueError):
         raise TypeError(f"{function}: {name} must be an int (got {value!r})") from None
     return number
 

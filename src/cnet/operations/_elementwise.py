@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from .. import kernels
+from .._explained import explain
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
 from ..calls import Signature
@@ -427,19 +428,25 @@ def _call_of(
     takes_numbers = numbers != "none"
 
     def unary(input: Any, *, out: Tensor | None = None) -> Tensor:
-        if not isinstance(input, _UNARY):
-            raise TypeError(_refusal(name, "input", input))
-        y = apply(input)
-        return y if out is None else written(name, y, out)
+        try:
+            if not isinstance(input, _UNARY):
+                raise TypeError(_refusal(name, "input", input))
+            y = apply(input)
+            return y if out is None else written(name, y, out)
+        except Exception as error:
+            explain(error, declaration, (input,), {})
 
     def binary(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-        if not isinstance(input, _TENSORS):
-            if numbers != "either" or not isinstance(other, _TENSORS):
-                raise TypeError(_refusal(name, "input", input))
-        elif not takes_numbers and not isinstance(other, _TENSORS):
-            raise TypeError(_refusal(name, "other", other))
-        y = apply(input, other)
-        return y if out is None else written(name, y, out)
+        try:
+            if not isinstance(input, _TENSORS):
+                if numbers != "either" or not isinstance(other, _TENSORS):
+                    raise TypeError(_refusal(name, "input", input))
+            elif not takes_numbers and not isinstance(other, _TENSORS):
+                raise TypeError(_refusal(name, "other", other))
+            y = apply(input, other)
+            return y if out is None else written(name, y, out)
+        except Exception as error:
+            explain(error, declaration, (input, other), {})
 
     call: Any = unary if declaration.__code__.co_argcount == 1 else binary
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):

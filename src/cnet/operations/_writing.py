@@ -21,6 +21,8 @@ class SetItem(Operation[Tensor]):
         try:
             x[index] = value
         except ValueError:
+            if np.asarray(value).dtype.kind not in "biuf":
+                raise TypeError(f"setitem: value must be real numbers (got {value!r})") from None
             part = np.shape(x[index])
             raise ValueError(
                 f"setitem: shapes {np.shape(value)} and {part} do not broadcast to the latter"

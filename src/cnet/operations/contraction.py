@@ -251,6 +251,10 @@ def tensordot(
     if isinstance(dims, (Tensor, np.ndarray)):
         dims = dims.tolist()
     if isinstance(dims, Sequence):
+        if len(dims) != 2:
+            raise ValueError(
+                f"tensordot: dims must be an int or the dims of a and of b (got {len(dims)} items)"
+            )
         first, second = [d if isinstance(d, Sequence) else (d,) for d in dims]
         ours, theirs = dims_of("tensordot", first, x.ndim), dims_of("tensordot", second, y.ndim)
     else:

@@ -183,6 +183,7 @@ def share_memory_(self: Tensor) -> Tensor:
     )
 
 
+@explained
 def detach(input: Tensor) -> Tensor:
     """A tensor outside the graph that shares the memory.
 
@@ -268,6 +269,11 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     >>> cnet.from_dlpack(numpy.arange(3))
     tensor([0, 1, 2])
     """
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(
+            "from_dlpack: ext_tensor must have a method __dlpack__ "
+            f"(got {type(ext_tensor).__name__})"
+        )
     return Tensor(np.from_dlpack(ext_tensor))
 
 

@@ -365,6 +365,8 @@ def _areas(
     """The areas of the trapezoids."""
     if x is not None and dx is not None:
         raise TypeError(f"{function}: only one of x and dx can be given")
+    if y.ndim == 0:
+        raise IndexError(f"{function}: y must have at least 1 dimension (got 0)")
     axis = dim_of(function, dim, y.ndim)
     size = max(y.shape[axis] - 1, 0)
     pairs = narrow(y, axis, y.shape[axis] - size, size) + narrow(y, axis, 0, size)

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explained
 from ..dtypes import DType, as_dtype
 from ..layouts import contiguous_format, is_in_format, memory_format
-from ..tensor import Tensor, TensorLike, array_of
+from ..tensor import Operand, Tensor, TensorLike, array_of
 from . import _promotion
 from ._common import weak
 from .registry import operation
@@ -187,7 +188,8 @@ def _is_cpu(self: Tensor) -> bool:
     return True
 
 
-def result_type(tensor1: Any, tensor2: Any) -> np.dtype[Any]:
+@explained
+def result_type(tensor1: Operand, tensor2: Operand) -> np.dtype[Any]:
     """The dtype of the result of an operation on two tensors or numbers.
 
     Examples

@@ -142,6 +142,10 @@ def repeat_interleave(
     tensor([1, 1, 2, 2])
     """
     if repeats is None:
+        if array_of(input).ndim != 1:
+            raise ValueError(
+                f"repeat_interleave: repeats must have 1 dimension (got {array_of(input).ndim})"
+            )
         input, repeats = np.arange(len(input)), input
     if dim is None:
         input, dim = Reshape.apply(input, shape=(-1,)), 0

@@ -90,12 +90,13 @@ def operation(
         computed = getattr(call, "operator", call)
         if not writes_out and declares_out(call):
             call = accepts_out(call)
+        public = explained(call) if explains and not hasattr(call, "__wrapped__") else call
         for name in methods:
-            _add_method(name, computed if name.startswith("__") else call)
+            _add_method(name, computed if name.startswith("__") else call, public)
         for name in properties:
             setattr(Methods, name, property(call))
         if reflected:
-            setattr(Methods, reflected, lambda right, left: call(left, right))
+            _add_method(reflected, lambda right, left: call(left, right))
         for name in in_place:
             assert function is not None
             _add_method(name, _writing(function, call))
@@ -108,16 +109,18 @@ def operation(
                 tuple(written), tuple(numpy),
             )
         )  # fmt: skip
-        return explained(call) if explains and not hasattr(call, "__wrapped__") else call
+        return public
 
     return register
 
 
-def _add_method(name: str, function: Callable[..., Any]) -> None:
-    """Add a method to `Tensor`, where `help` and `pickle` find a function that is nothing else."""
-    if "<locals>" in function.__qualname__:
-        function.__name__, function.__qualname__ = name, f"Tensor.{name}"
-        function.__module__ = "cnet.tensor"
+def _add_method(name: str, function: Callable[..., Any], public: Any = None) -> None:
+    """Add a method to `Tensor`, where `pickle` finds it unless it is the public function."""
+    qualified = function.__qualname__
+    if "<locals>" in qualified or not (function is public or qualified.startswith("Tensor.")):
+        if "<locals>" in qualified:
+            function.__name__ = name
+        function.__qualname__, function.__module__ = f"Tensor.{name}", "cnet.tensor"
     setattr(Methods, name, function)
 
 

@@ -1,12 +1,13 @@
 """Copies of tensors in which a part is replaced."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .._explained import explained
 from ..tensor import Number, Tensor, TensorLike, array_of, as_tensor
-from ._dims import dim_of, integer
+from ._dims import dim_of, integer, integers
 from ._writing import fill as _fill
 from .registry import operation
 
@@ -226,7 +227,7 @@ def renorm(
 
 
 @explained
-def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
+def unravel_index(indices: TensorLike, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
     """The coordinates of positions in a flattened tensor of this shape.
 
     Examples
@@ -235,7 +236,7 @@ def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
     >>> cnet.unravel_index(cnet.tensor([0, 5]), (2, 3))
     (tensor([0, 1]), tensor([0, 2]))
     """
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    sizes = integers("unravel_index", "shape", (shape,))
     flat = array_of(indices)
     if flat.dtype.kind not in "iu":
         raise TypeError(f"unravel_index: indices must be integers (got {flat.dtype})")

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from .. import kernels
+from .._explained import explained
 from ..autograd import Array
 from ..dtypes import float16, float32, get_default_dtype, int64
 from ..engine import wrap
@@ -53,6 +54,7 @@ def _float_dtype(function: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype
 
 
+@explained
 def rand(
     *size: Size, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -84,6 +86,7 @@ def rand(
     return _of_size("rand", draw_uniform, size, generator, options)
 
 
+@explained
 def randn(
     *size: Size, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -98,6 +101,7 @@ def randn(
     return _of_size("randn", draw_normal, size, generator, options)
 
 
+@explained
 def rand_like(
     input: TensorLike, *, generator: Generator = None, **options: Unpack[LikeOptions]
 ) -> Tensor:
@@ -112,6 +116,7 @@ def rand_like(
     return _like("rand_like", draw_uniform, input, generator, options)
 
 
+@explained
 def randn_like(
     input: TensorLike, *, generator: Generator = None, **options: Unpack[LikeOptions]
 ) -> Tensor:
@@ -136,6 +141,7 @@ def _like(
     )  # fmt: skip
 
 
+@explained
 def randint(
     low: int, high: Any = None, size: Any = None, *, generator: Generator = None,
     **options: Unpack[OutOptions],
@@ -180,6 +186,7 @@ def randint(
     return created("randint", draw_integers("randint", source, low, high, shape, dtype), options)
 
 
+@explained
 def randint_like(
     input: TensorLike, low: int, high: int | None = None, *, generator: Generator = None,
     **options: Unpack[LikeOptions],
@@ -201,6 +208,7 @@ def randint_like(
     )  # fmt: skip
 
 
+@explained
 def randperm(
     n: int, *, generator: Generator = None, **options: Unpack[OutOptions]
 ) -> Tensor:  # fmt: skip
@@ -234,6 +242,7 @@ def randperm(
     return created("randperm", order.astype(dtype, copy=False), options)
 
 
+@explained
 def normal(
     mean: Tensor | Number = 0.0, std: Tensor | Number = 1.0, size: Size | None = None, *,
     generator: Generator = None, **options: Unpack[OutOptions],

@@ -185,7 +185,8 @@ def cov(
     x: Any = as_tensor(input)
     if x.ndim > 2:
         raise ValueError(f"cov: input must have at most 2 dimensions (got {x.ndim})")
-    rows = (x if x.dtype.kind == "f" else x.float()).reshape(-1 if x.ndim == 2 else 1, x.shape[-1])
+    rows = x if x.dtype.kind == "f" else x.float()
+    rows = rows if x.ndim == 2 else rows.reshape(1, -1)
     weights = _weights("cov", rows, fweights, aweights)
     total: Any = weights.sum()
     spread = total if aweights is None else (weights * as_tensor(aweights)).sum() / total

@@ -1,5 +1,6 @@
 """Whether all or any elements are true, and whether elements occur in others."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,11 @@ __all__ = ["all", "any", "isin"]
 
 
 _UINT8 = np.dtype(np.uint8)
-_NO_DIMS: tuple[Any, ...] = (), []
 
 
 def _reduced(function: str, ufunc: np.ufunc, x: TensorLike, dim: Axis, keepdim: bool) -> Tensor:
     array = array_of(x)
-    axes = () if dim in _NO_DIMS else reduced_axes(function, array, dim)
+    axes = () if isinstance(dim, Sequence) and not dim else reduced_axes(function, array, dim)
     reduce: Any = ufunc.reduce
     result = np.asarray(reduce(array, axes, bool, keepdims=keepdim))
     return wrap(result.astype(np.uint8) if array.dtype is _UINT8 else result)  # type: ignore[return-value]

@@ -10,7 +10,7 @@ from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
 from ..dtypes import int64
 from ..tensor import Tensor, TensorLike, array_of
-from ._dims import dim_of
+from ._dims import dim_of, integer
 from .registry import numpy_function, operation
 
 __all__ = ["bincount", "bucketize", "searchsorted", "unique", "unique_consecutive"]
@@ -154,7 +154,7 @@ def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: in
         raise TypeError(f"bincount: input must contain integers (got {array.dtype})")
     if array.ndim != 1:
         raise ValueError(f"bincount: input must have 1 dimension (got {array.shape})")
-    if minlength < 0:
+    if integer("bincount", "minlength", minlength) < 0:
         raise ValueError(f"bincount: minlength must not be negative (got {minlength})")
     factors = None if weights is None else array_of(weights)
     if factors is not None and factors.shape != array.shape:

@@ -7,6 +7,7 @@ that compute each element by itself: it runs them in blocks that fit into the ca
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from itertools import groupby
+from math import prod
 from types import NoneType, SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
@@ -61,8 +62,9 @@ def next_step(state: Mapping[str, Array]) -> int:
 
 def non_negative(function: str, name: str, value: Any) -> None:
     """Raise ValueError if an option is negative or not a number."""
-    if isinstance(value, Tensor) and value.numel() != 1:
-        raise ValueError(f"{function}: {name} must have one element (got shape {value.shape})")
+    shape = np.shape(value)
+    if prod(shape) != 1:
+        raise ValueError(f"{function}: {name} must have one element (got shape {shape})")
     if not plain(value) >= 0:
         raise ValueError(f"{function}: {name} must not be negative (got {value})")
 
@@ -123,6 +125,8 @@ class Rule(Optimizer):
         -------
         The loss that `closure` returned, or None.
         """
+        if not (closure is None or callable(closure)):
+            raise TypeError(f"{self._name}: closure must be a function (got {closure!r})")
         loss = None if closure is None else enable_grad()(closure)()
         name = f"{self._name}.step"
         for group in self.param_groups:

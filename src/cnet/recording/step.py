@@ -89,6 +89,8 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
     >>> bool(losses[4] < losses[0])
     True
     """
+    if not callable(function):
+        raise TypeError(f"capture: function must be a function (got {function!r})")
     return CapturedStep(function, strict)
 
 

@@ -14,7 +14,7 @@ def batch_norm_stats(
 ) -> None:  # fmt: skip
     """Mean and variance over all axes but the second, summed in float64.
 
-    running += momentum · (batch - running), with the unbiased variance.
+    running = momentum · batch + (1 - momentum) · running, with the unbiased variance.
     """
     channels = x.reshape(g)
     mean[...] = channels.mean((0, 2), dtype=np.float64)
@@ -22,8 +22,8 @@ def batch_norm_stats(
     count = g[0] * g[2]
     if running_mean is not None and running_var is not None:
         unbiased = var * var.dtype.type(count / (count - 1))
-        running_mean += momentum * (mean - running_mean)
-        running_var += momentum * (unbiased - running_var)
+        running_mean[...] = momentum * mean + (1 - momentum) * running_mean
+        running_var[...] = momentum * unbiased + (1 - momentum) * running_var
 
 
 def batch_norm(

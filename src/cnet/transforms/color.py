@@ -237,10 +237,14 @@ class RandomErasing(Transform):
         super().__init__()
         if isinstance(value, str) and value != "random":
             raise ValueError(f"RandomErasing: value as a str must be 'random' (got {value!r})")
-        if not 0 <= scale[0] <= scale[1] <= 1:
-            raise ValueError(f"RandomErasing: scale must be from 0 to 1, in order (got {scale})")
-        if not 0 < ratio[0] <= ratio[1]:
-            raise ValueError(f"RandomErasing: ratio must be positive, in order (got {ratio})")
+        if len(scale) != 2 or not 0 <= scale[0] <= scale[1] <= 1:
+            raise ValueError(
+                f"RandomErasing: scale must be two numbers from 0 to 1, in order (got {scale})"
+            )
+        if len(ratio) != 2 or not 0 < ratio[0] <= ratio[1]:
+            raise ValueError(
+                f"RandomErasing: ratio must be two positive numbers, in order (got {ratio})"
+            )
         self.p = probability("RandomErasing", p)
         self.scale = scale
         self.ratio = ratio
@@ -252,6 +256,8 @@ class RandomErasing(Transform):
         img: Tensor, scale: Sequence[float], ratio: Sequence[float], value: Any = None
     ) -> tuple[int, int, int, int, Any]:
         """Corner, height, width and values of a rectangle; the whole image if none fits."""
+        if img.ndim < 3:
+            raise ValueError(f"RandomErasing: img must have at least 3 dimensions (got {img.ndim})")
         count, img_h, img_w = img.shape[-3:]
         for _ in range(10):
             area = img_h * img_w * draws.uniform(scale[0], scale[1])

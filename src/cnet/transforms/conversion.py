@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from ..dtypes import DType, as_dtype
 from ..tensor import Tensor
 from . import functional as F
 from .base import Transform
@@ -57,9 +56,9 @@ class ConvertImageDtype(Transform):
 
     arguments = ("dtype",)
 
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: DType) -> None:
         super().__init__()
-        self.dtype = np.dtype(dtype)
+        self.dtype = as_dtype("ConvertImageDtype", dtype)
 
     def forward(self, image: Tensor) -> Tensor:
         return F.convert_image_dtype(image, self.dtype)

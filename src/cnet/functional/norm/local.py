@@ -34,6 +34,7 @@ class LocalResponseNorm(Operation[Tensor]):
 def _neighbours(x: Array, before: int, after: int) -> Array:
     """The sum of each element and its neighbours along axis 1, up to `before` and `after` away."""
     y = x.copy()
+    before, after = min(before, x.shape[1] - 1), min(after, x.shape[1] - 1)
     for distance in range(1, before + 1):
         y[:, distance:] += x[:, :-distance]
     for distance in range(1, after + 1):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ...functional.loss._reduction import reduction_of
-from ...tensor import Tensor
+from ...tensor import Tensor, TensorLike
 from ..module import Module
 
 
@@ -48,7 +48,7 @@ class WeightedLoss(TargetLoss):
 
     def __init__(
         self,
-        weight: Any = None,
+        weight: TensorLike | None = None,
         size_average: bool | None = None,
         reduce: bool | None = None,
         reduction: str = "mean",

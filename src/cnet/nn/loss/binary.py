@@ -1,9 +1,7 @@
 """Loss modules of binary classifiers."""
 
-from typing import Any
-
 from ... import functional as F
-from ...tensor import Tensor
+from ...tensor import Tensor, TensorLike
 from ._base import TargetLoss, WeightedLoss
 
 __all__ = ["BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss", "SoftMarginLoss"]
@@ -72,11 +70,11 @@ class BCEWithLogitsLoss(WeightedLoss):
 
     def __init__(
         self,
-        weight: Any = None,
+        weight: TensorLike | None = None,
         size_average: bool | None = None,
         reduce: bool | None = None,
         reduction: str = "mean",
-        pos_weight: Any = None,
+        pos_weight: TensorLike | None = None,
     ) -> None:
         super().__init__(weight, size_average, reduce, reduction)
         self.register_buffer("pos_weight", pos_weight)

@@ -1,8 +1,7 @@
 """Loss modules of classifiers."""
 
-from typing import Any
-
 from ... import functional as F
+from ...tensor import TensorLike
 from ._base import WeightedLoss
 
 __all__ = ["CrossEntropyLoss", "NLLLoss", "NLLLoss2d"]
@@ -43,7 +42,7 @@ class CrossEntropyLoss(WeightedLoss):
 
     def __init__(
         self,
-        weight: Any = None,
+        weight: TensorLike | None = None,
         size_average: bool | None = None,
         ignore_index: int = -100,
         reduce: bool | None = None,
@@ -91,7 +90,7 @@ class NLLLoss(WeightedLoss):
 
     def __init__(
         self,
-        weight: Any = None,
+        weight: TensorLike | None = None,
         size_average: bool | None = None,
         ignore_index: int = -100,
         reduce: bool | None = None,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ... import functional as F
-from ...tensor import Tensor
+from ...tensor import Tensor, TensorLike
 from ._base import Loss, TargetLoss, WeightedLoss
 
 __all__ = ["HingeEmbeddingLoss", "MarginRankingLoss", "MultiLabelMarginLoss", "MultiMarginLoss"]
@@ -154,7 +154,7 @@ class MultiMarginLoss(WeightedLoss):
         self,
         p: int = 1,
         margin: float = 1.0,
-        weight: Any = None,
+        weight: TensorLike | None = None,
         size_average: bool | None = None,
         reduce: bool | None = None,
         reduction: str = "mean",

@@ -34,7 +34,7 @@ class SpectralNorm(NamedTuple):
 
 @explained
 def spectral_norm(
-    module: Any,
+    module: Module,
     name: str = "weight",
     n_power_iterations: int = 1,
     eps: float = 1e-12,
@@ -84,25 +84,26 @@ def spectral_norm(
         )
     if dim is None:
         dim = default_dim(module)
-    weight = getattr(module, name)
+    weight = module.get_parameter(name)
     delattr(module, name)
     rows, columns = as_matrix(weight.detach(), dim).shape
     module.register_parameter(f"{name}_orig", Parameter(weight.detach(), weight.requires_grad))
     setattr(module, name, weight.detach())
     module.register_buffer(f"{name}_u", random_unit(rows, weight.dtype, eps))
     module.register_buffer(f"{name}_v", random_unit(columns, weight.dtype, eps))
-    module.register_forward_pre_hook(SpectralNorm(name, n_power_iterations, dim, eps))
+    hook: Any = SpectralNorm(name, n_power_iterations, dim, eps)
+    module.register_forward_pre_hook(hook)
     return module
 
 
 @explained
-def remove_spectral_norm(module: Any, name: str = "weight") -> Any:
+def remove_spectral_norm(module: Module, name: str = "weight") -> Any:
     """Make the present weight a parameter again; ValueError if it has no spectral normalisation."""
     number = hook_of(module, SpectralNorm, name)
     if number is None:
         raise ValueError(f"remove_spectral_norm: {name} of {module} has no spectral normalisation")
     hook = module._forward_pre_hooks.pop(number).call
-    weight = hook.compute_weight(module, False).detach()
+    weight = hook.compute_weight(module, False).detach()  # type: ignore[attr-defined]
     for part in (name, f"{name}_u", f"{name}_v", f"{name}_orig"):
         delattr(module, part)
     setattr(module, name, Parameter(weight))

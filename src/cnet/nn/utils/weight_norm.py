@@ -27,7 +27,7 @@ class WeightNorm(NamedTuple):
 
 
 @explained
-def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
+def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Any:
     """Train the length and the direction of a weight instead of its elements.
 
     The parameter `name` is replaced by ``<name>_g``, the lengths, and ``<name>_v``, the directions.
@@ -60,25 +60,25 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     if hook_of(module, WeightNorm, name) is not None:
         raise RuntimeError(f"weight_norm: {name} has weight normalisation already")
     dim = None if dim == -1 else dim
-    weight = getattr(module, name)
+    weight = module.get_parameter(name)
     delattr(module, name)
     g = norm_except(weight.detach(), dim)
     module.register_parameter(f"{name}_g", Parameter(g))
     module.register_parameter(f"{name}_v", Parameter(weight.detach()))
     hook = WeightNorm(name, dim)
     hook(module, ())
-    module.register_forward_pre_hook(hook)
+    module.register_forward_pre_hook(hook)  # type: ignore[arg-type]
     return module
 
 
 @explained
-def remove_weight_norm(module: Any, name: str = "weight") -> Any:
+def remove_weight_norm(module: Module, name: str = "weight") -> Any:
     """Make the present weight a parameter again; ValueError if it has no weight normalisation."""
     number = hook_of(module, WeightNorm, name)
     if number is None:
         raise ValueError(f"remove_weight_norm: {name} of {module} has no weight normalisation")
     hook = module._forward_pre_hooks.pop(number).call
-    weight = hook.compute_weight(module).detach()
+    weight = hook.compute_weight(module).detach()  # type: ignore[attr-defined]
     for part in (name, f"{name}_g", f"{name}_v"):
         delattr(module, part)
     setattr(module, name, Parameter(weight))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from ..._explained import Explained
+from ..._explained import Explained, explained
 from ..._warning import warn
 from ...replay import refuse
 from ...tensor import Tensor
@@ -107,6 +107,7 @@ class LRScheduler(Explained):
         """Compute the learning rate of each group for `last_epoch`; called by `step`."""
         raise NotImplementedError(f"{self._name} must define get_lr")
 
+    @explained
     def step(self, epoch: int | None = None) -> None:
         """Go to the next epoch, and set the learning rates.
 
@@ -161,6 +162,7 @@ class LRScheduler(Explained):
         """The state of the schedule: all attributes except the optimizer."""
         return {name: value for name, value in vars(self).items() if name != "optimizer"}
 
+    @explained
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore the result of `state_dict`.
 

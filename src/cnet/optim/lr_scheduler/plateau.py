@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, SupportsFloat
 
+from ..._explained import explained
 from ..._warning import warn
 from ..optimizer import Optimizer
 from .base import EPOCH_WARNING, LRScheduler, group_values, set_value
@@ -104,6 +105,7 @@ class ReduceLROnPlateau(LRScheduler):
         """Whether bad epochs are not counted."""
         return self.cooldown_counter > 0
 
+    @explained
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take a value of the quantity into account, and reduce the learning rates if necessary.
 
@@ -160,6 +162,7 @@ class ReduceLROnPlateau(LRScheduler):
             if rate - reduced > self.eps:
                 set_value(group, "lr", reduced)
 
+    @explained
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore the result of `state_dict`."""
         vars(self).update(state_dict)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..._explained import explained
-from ...dtypes import get_default_dtype
+from ...dtypes import DType, as_dtype, get_default_dtype
 from ...tensor import Tensor
 from ..images import Array, Image, channels, check_image, height_width, is_pil, largest
 
@@ -74,7 +74,7 @@ def _pixels(function: str, pic: Image) -> Array:
 
 
 @explained
-def convert_image_dtype(image: Tensor, dtype: Any = np.float32) -> Tensor:
+def convert_image_dtype(image: Tensor, dtype: DType = np.float32) -> Tensor:
     """Convert a tensor to another dtype and scale its values to the range of that dtype.
 
     Parameters
@@ -97,7 +97,7 @@ def convert_image_dtype(image: Tensor, dtype: Any = np.float32) -> Tensor:
     """
     if not isinstance(image, Tensor):
         raise TypeError(f"convert_image_dtype: image must be a Tensor (got {type(image).__name__})")
-    array, target = image.numpy(), np.dtype(dtype)
+    array, target = image.numpy(), as_dtype("convert_image_dtype", dtype)
     if array.dtype == target:
         return image
     if target.kind == "f":
@@ -144,6 +144,8 @@ def to_pil_image(pic: Image, mode: str | None = None) -> Any:
         return pic
     check_image("to_pil_image", pic)
     array = pic.numpy() if isinstance(pic, Tensor) else pic
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"to_pil_image: pic must be real numbers (got dtype {array.dtype})")
     if isinstance(pic, Tensor):
         if array.ndim > 3:
             raise ValueError(f"to_pil_image: pic must be (c, h, w) or (h, w) (got {array.shape})")

@@ -144,6 +144,13 @@ class DataLoader(Explained, Generic[Sample]):
         in_order: bool = True,
     ) -> None:
         f = "DataLoader"
+        if not (hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__")):
+            raise TypeError(f"{f}: dataset must be a data set or a sequence (got {dataset!r})")
+        for name, order in ("sampler", sampler), ("batch_sampler", batch_sampler):
+            if order is not None and not hasattr(order, "__iter__"):
+                raise TypeError(f"{f}: {name} must be an iterable (got {order!r})")
+        if collate_fn is not None and not callable(collate_fn):
+            raise TypeError(f"{f}: collate_fn must be a function (got {collate_fn!r})")
         self.dataset: Any = dataset
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
