@@ -20,6 +20,7 @@ enum {
     BLOCK_BYTES = 512 << 10,
     LEAST_TILES = 3 * TILE_ROWS,
     MOST_TILES = 64,
+    EVEN_BLOCKS = 4, /* a multiple of so many blocks divides the tiles evenly among threads */
     SLICE_CHANNELS = 32,
     /* Filters are prefetched this many channels ahead, because the hardware finds no pattern in
      * their addresses. */
@@ -31,7 +32,7 @@ typedef struct {
     cnet_conv2d g;
     int rotated; /* weight is (c, o, r, r), read in reverse order */
     tiling t;
-    ptrdiff_t block, blocks, panels; /* tiles per block; blocks of tiles; panels of outputs */
+    ptrdiff_t block, blocks, panels; /* tiles per block, at most; blocks; panels of outputs */
     int share_filters;
     ptrdiff_t v_row, v_plane, u_plane, m_plane;
     real *shared;
@@ -39,32 +40,46 @@ typedef struct {
     size_t bytes_per_thread;
 } job_t;
 
+/* The first tile of a block: blocks are as equal as whole register tiles allow. */
+static ptrdiff_t begin_of(const job_t *job, ptrdiff_t block) {
+    return min_size(job->t.count,
+                    ceil_div(job->t.count, TILE_ROWS) * block / job->blocks * TILE_ROWS);
+}
+
+static ptrdiff_t tiles_of(const job_t *job, ptrdiff_t block) {
+    return begin_of(job, block + 1) - begin_of(job, block);
+}
+
 /* ---- Filters --------------------------------------------------------------------------- */
 
-/* u[plane * u_plane + c * TILE_COLS + o], for the outputs of a panel and channels in [c0, c1). */
+/* u[plane * u_plane + c * TILE_COLS + o], for the outputs of a panel and channels in [c0, c1). The
+ * filters of an output are contiguous, unless they are rotated: then several are read together. */
 UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, ptrdiff_t c1, real *u,
                              const int taps, const int rotated) {
+    enum { MOST = WINOGRAD_LARGEST * WINOGRAD_LARGEST, SQUARE = VECTOR_BYTES / sizeof(real) };
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t area = taps * taps, size = g->o * g->c * area;
+    const ptrdiff_t area = taps * taps, size = g->o * g->c * area, together = rotated ? 1 : SQUARE;
     const ptrdiff_t o_step = rotated ? area : g->c * area, c_step = rotated ? g->o * area : area;
-    for (ptrdiff_t c = c0; c < c1; c++) {
-        const ptrdiff_t next = min_size(c + CHANNELS_AHEAD, g->c - 1);
+    for (ptrdiff_t c = c0; c < c1; c += together) {
+        const ptrdiff_t channels = min_size(together, c1 - c);
+        const ptrdiff_t next = min_size(c + max_size(together, CHANNELS_AHEAD), g->c - 1);
         for (ptrdiff_t s = 0; s < min_size(TILE_COLS, g->o - panel * TILE_COLS); s += LANES) {
             const ptrdiff_t o = panel * TILE_COLS + s;
             for (ptrdiff_t r = 0; r < min_size(LANES, g->o - o); r++)
-                __builtin_prefetch(job->arrays.weight + ((o + r) * o_step + next * c_step));
-            vec filter[WINOGRAD_LARGEST * WINOGRAD_LARGEST];
-#pragma GCC unroll 16
-            for (ptrdiff_t k = 0; k < area; k += LANES) {
-                vec rows[VECTOR_BYTES / sizeof(real)];
+                for (ptrdiff_t k = 0; k < together * area; k += LINE_CELLS)
+                    __builtin_prefetch(job->arrays.weight + ((o + r) * o_step + next * c_step + k));
+            vec filters[SQUARE * MOST + SQUARE];
+            for (ptrdiff_t k = 0; k < channels * area; k += LANES)
                 load_columns(job->arrays.weight, size, o * o_step + c * c_step + k, o_step,
-                             g->o - o, rows);
-#pragma GCC unroll 16
-                for (ptrdiff_t r = 0; r < min_size(LANES, area - k); r++)
-                    filter[rotated ? area - 1 - k - r : k + r] = rows[r];
+                             g->o - o, filters + k);
+            for (ptrdiff_t i = 0; i < channels; i++) {
+                vec filter[MOST];
+#pragma GCC unroll 32
+                for (ptrdiff_t k = 0; k < area; k++)
+                    filter[rotated ? area - 1 - k : k] = filters[i * area + k];
+                winograd_evaluate_2d(taps, FILTER_SCALE, filter, taps,
+                                     (vec *)(u + ((c + i) * TILE_COLS + s)), job->u_plane / LANES);
             }
-            winograd_evaluate_2d(taps, FILTER_SCALE, filter, taps, (vec *)(u + (c * TILE_COLS + s)),
-                                 job->u_plane / LANES);
         }
     }
 }
@@ -82,25 +97,6 @@ static void transform_filters(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, p
 }
 
 /* ---- Outputs --------------------------------------------------------------------------- */
-
-/* Stores a line of pixels, whose lanes are the outputs from o on, to their rows in y. */
-static inline void store_line(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t oh,
-                              ptrdiff_t ow, ptrdiff_t pixels, const vec *line) {
-    const cnet_conv2d *g = &job->g;
-    const ptrdiff_t outputs = min_size(LANES, g->o - o), step = g->oh * g->ow;
-    real *y = job->arrays.to + (((n * g->o + o) * g->oh + oh) * g->ow + ow);
-    for (ptrdiff_t j = 0; j < pixels; j += LANES) {
-        vec rows[VECTOR_BYTES / sizeof(real)];
-        load_transposed((const real *)(line + j), LANES, rows);
-        if (outputs == LANES && pixels - j >= LANES)
-#pragma GCC unroll 16
-            for (ptrdiff_t r = 0; r < LANES; r++)
-                store(y + (r * step + j), rows[r]);
-        else
-            for (ptrdiff_t r = 0; r < outputs; r++)
-                store_run(y + (r * step + j), rows[r], pixels - j);
-    }
-}
 
 /* Fetches the lines of y that a run of tiles will overwrite. */
 static inline void prefetch_outputs(const job_t *job, const run *run, ptrdiff_t o, ptrdiff_t pixels,
@@ -128,26 +124,28 @@ UNROLLED void transform_sums(const job_t *job, ptrdiff_t first, ptrdiff_t count,
             if (o >= g->o)
                 break;
             prefetch_outputs(job, &run, o, pixels, tile);
+            real *y = job->arrays.to + (((run.n * g->o + o) * g->oh + run.top) * g->ow + run.left);
             vec bias = {0};
             if (job->arrays.bias)
                 bias = load_run(job->arrays.bias + o, g->o - o);
             for (ptrdiff_t k = 0; k < run.count; k++) {
-                vec y[WINOGRAD_LARGEST * WINOGRAD_LARGEST];
+                vec cells[WINOGRAD_LARGEST * WINOGRAD_LARGEST];
                 winograd_combine_2d(tile, NO_SCALE, (const vec *)(m + ((done + k) * TILE_COLS + s)),
-                                    plane, y, tile);
+                                    plane, cells, tile);
 #pragma GCC unroll 16
                 for (int t = 0; t < tile * tile; t++)
-                    lines[t / tile][k * tile + t % tile] = y[t] + bias;
+                    lines[t / tile][k * tile + t % tile] = cells[t] + bias;
             }
             for (ptrdiff_t i = 0; i < min_size(tile, g->oh - run.top); i++)
-                store_line(job, run.n, o, run.top + i, run.left, pixels, lines[i]);
+                store_transposed((const real *)lines[i], LANES, pixels, g->o - o, y + i * g->ow,
+                                 g->oh * g->ow);
         }
         done += run.count;
     }
 }
 
 static void transform_outputs(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const real *m) {
-    const ptrdiff_t first = block * job->block, count = min_size(job->block, job->t.count - first);
+    const ptrdiff_t first = begin_of(job, block), count = tiles_of(job, block);
     if (job->t.tile == 4)
         transform_sums(job, first, count, panel, m, 4);
     else
@@ -174,8 +172,7 @@ static fetch next_part(const job_t *job, ptrdiff_t tiles, int t, ptrdiff_t row, 
 /* Computes the outputs of a block of tiles and a panel of outputs; m is scratch memory. */
 static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const real *v,
                      const real *u, real *m) {
-    const ptrdiff_t tiles = min_size(job->block, job->t.count - block * job->block);
-    const ptrdiff_t outputs = job->g.o - panel * TILE_COLS;
+    const ptrdiff_t tiles = tiles_of(job, block), outputs = job->g.o - panel * TILE_COLS;
     for (int t = 0; t < WINOGRAD_PLANES; t++)
         for (ptrdiff_t row = 0; row < tiles; row += TILE_ROWS)
             multiply_columns(job->g.c, TILE_ROWS, v + (t * job->v_plane + row * job->v_row),
@@ -207,8 +204,11 @@ static job_t make_job(const cnet_conv2d *g) {
         WINOGRAD_PLANES * (job.v_row + TILE_COLS) * (ptrdiff_t)sizeof(real);
     const ptrdiff_t most =
         job.share_filters ? max_size(LEAST_TILES, BLOCK_BYTES / tile_bytes) : MOST_TILES;
-    job.block = round_up(ceil_div(job.t.count, ceil_div(job.t.count, most)), TILE_ROWS);
-    job.blocks = ceil_div(job.t.count, job.block);
+    job.blocks = ceil_div(job.t.count, most);
+    if (job.share_filters)
+        job.blocks = max_size(
+            job.blocks, min_size(round_up(job.blocks, EVEN_BLOCKS), job.t.count / LEAST_TILES));
+    job.block = ceil_div(ceil_div(job.t.count, TILE_ROWS), job.blocks) * TILE_ROWS;
     job.v_plane = plane_step(job.block * job.v_row);
     job.m_plane = plane_step(job.block * TILE_COLS);
     job.bytes_per_thread = (job.share_filters ? v_bytes(&job) : u_bytes(&job)) +
@@ -233,8 +233,7 @@ static void transform_block(const job_t *job, ptrdiff_t block, ptrdiff_t c0, ptr
     const cnet_conv2d *g = &job->g;
     const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
     const operand to = {v, job->v_plane, 0, job->v_row, job->v_row};
-    const ptrdiff_t first = block * job->block;
-    transform_images(&m, &job->t, first, min_size(job->block, job->t.count - first), c0, c1, &to);
+    transform_images(&m, &job->t, begin_of(job, block), tiles_of(job, block), c0, c1, &to);
 }
 
 static ptrdiff_t slices(const job_t *job) { return ceil_div(job->g.c, SLICE_CHANNELS); }
