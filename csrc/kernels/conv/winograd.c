@@ -5,9 +5,11 @@
  * With the tiles of all images numbered in one sequence, the 36 products M(tile, o) = V(tile, c)
  * U(c, o) are matrix products, computed for a block of tiles and a panel of TILE_COLS outputs at a
  * time, so that V and M stay in the cache. Of the transformed filters U and the transformed images
- * V, the smaller is computed once and shared; the other is computed by the chunk that needs it.
+ * V, the smaller is computed once and shared; the other is computed by the chunk that needs it, U
+ * for a slice of the channels at a time.
  *
- * Arrays as in conv.h; the result is overwritten. Each M is summed over c in ascending order. An
+ * Arrays as in conv.h; the result is overwritten. Each M is summed over c in ascending order within
+ * slices of c, and over the slices in ascending order. An
  * infinity or NaN in the input spreads over the tiles that depend on it, one in a filter over its
  * whole output. Parallel over blocks of tiles where U is shared, else over panels of outputs.
  * Workspace: the shared operand, and for each thread a block or panel of the other operand and one
@@ -20,8 +22,9 @@ enum {
     BLOCK_BYTES = 512 << 10,
     LEAST_TILES = 3 * TILE_ROWS,
     MOST_TILES = 64,
-    EVEN_BLOCKS = 4, /* a multiple of so many blocks divides the tiles evenly among threads */
-    SLICE_CHANNELS = 32,
+    EVEN_BLOCKS = 4,     /* a multiple of so many blocks divides the tiles evenly among threads */
+    MOST_CHANNELS = 128, /* of a slice, where U is not shared, so that it stays in the cache */
+    CHUNK_CHANNELS = 32, /* that are transformed at a time for all */
     /* Filters are prefetched this many channels ahead, because the hardware finds no pattern in
      * their addresses. */
     CHANNELS_AHEAD = 4
@@ -34,7 +37,8 @@ typedef struct {
     tiling t;
     ptrdiff_t block, blocks, panels; /* tiles per block, at most; blocks; panels of outputs */
     int share_filters;
-    ptrdiff_t v_row, v_plane, u_plane, m_plane;
+    ptrdiff_t slice; /* channels that are multiplied at a time */
+    ptrdiff_t v_row, v_slice, v_plane, u_plane, m_plane;
     real *shared;
     char *workspace;
     size_t bytes_per_thread;
@@ -169,17 +173,31 @@ static fetch next_part(const job_t *job, ptrdiff_t tiles, int t, ptrdiff_t row, 
                    ceil_div(part, LINE_CELLS)};
 }
 
-/* Computes the outputs of a block of tiles and a panel of outputs; m is scratch memory. */
-static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const real *v,
-                     const real *u, real *m) {
+static ptrdiff_t rows_of_tile(ptrdiff_t left) {
+    return TILE_ROWS < 2 * SHORT_ROWS && left == 2 * SHORT_ROWS ? SHORT_ROWS
+                                                                : min_size(TILE_ROWS, left);
+}
+
+/* M of a block of tiles and a panel of outputs: the products of a slice of channels, added to those
+ * of the previous slices. */
+static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, ptrdiff_t slice,
+                     const real *v, const real *u, real *m) {
     const ptrdiff_t tiles = tiles_of(job, block), outputs = job->g.o - panel * TILE_COLS;
+    const ptrdiff_t channels = min_size(job->slice, job->g.c - slice * job->slice);
+    v += slice * job->v_slice;
     for (int t = 0; t < WINOGRAD_PLANES; t++)
-        for (ptrdiff_t row = 0; row < tiles; row += TILE_ROWS)
-            multiply_columns(job->g.c, TILE_ROWS, v + (t * job->v_plane + row * job->v_row),
-                             job->v_row, 1, u + t * job->u_plane, TILE_COLS, outputs,
-                             next_part(job, tiles, t, row, v, u),
-                             (target){m + (t * job->m_plane + row * TILE_COLS), TILE_COLS, 0});
-    transform_outputs(job, block, panel, m);
+        for (ptrdiff_t row = 0, rows; row < tiles; row += rows) {
+            rows = rows_of_tile(tiles - row);
+            const real *tile = v + (t * job->v_plane + row * job->v_row);
+            const fetch next = next_part(job, tiles, t, row, v, u);
+            const target to = {m + (t * job->m_plane + row * TILE_COLS), TILE_COLS, slice > 0};
+            if (rows > SHORT_ROWS)
+                multiply_columns(channels, TILE_ROWS, tile, job->v_row, 1, u + t * job->u_plane,
+                                 TILE_COLS, outputs, next, to);
+            else
+                multiply_columns(channels, SHORT_ROWS, tile, job->v_row, 1, u + t * job->u_plane,
+                                 TILE_COLS, outputs, next, to);
+        }
 }
 
 /* ---- The plan -------------------------------------------------------------------------- */
@@ -191,15 +209,22 @@ static size_t v_bytes(const job_t *job) {
     return bytes_of(WINOGRAD_PLANES * job->v_plane, sizeof(real));
 }
 
+static size_t m_bytes(const job_t *job) {
+    return bytes_of(WINOGRAD_PLANES * job->m_plane, sizeof(real));
+}
+
 static job_t make_job(const cnet_conv2d *g) {
+    const tiling t = tiling_of(g);
     job_t job = {
         .g = *g,
-        .t = tiling_of(g),
+        .t = t,
         .panels = ceil_div(g->o, TILE_COLS),
-        .v_row = plane_step(g->c),
-        .u_plane = plane_step(g->c * TILE_COLS),
+        .share_filters = t.count >= g->o,
     };
-    job.share_filters = job.t.count >= g->o;
+    const ptrdiff_t most_channels = job.share_filters ? g->c : MOST_CHANNELS;
+    job.slice = round_up(ceil_div(g->c, ceil_div(g->c, most_channels)), LANES);
+    job.v_row = plane_step(job.slice);
+    job.u_plane = plane_step(job.slice * TILE_COLS);
     const ptrdiff_t tile_bytes =
         WINOGRAD_PLANES * (job.v_row + TILE_COLS) * (ptrdiff_t)sizeof(real);
     const ptrdiff_t most =
@@ -209,10 +234,11 @@ static job_t make_job(const cnet_conv2d *g) {
         job.blocks = max_size(
             job.blocks, min_size(round_up(job.blocks, EVEN_BLOCKS), job.t.count / LEAST_TILES));
     job.block = ceil_div(ceil_div(job.t.count, TILE_ROWS), job.blocks) * TILE_ROWS;
-    job.v_plane = plane_step(job.block * job.v_row);
+    job.v_slice = job.block * job.v_row;
+    job.v_plane = plane_step(ceil_div(g->c, job.slice) * job.v_slice);
     job.m_plane = plane_step(job.block * TILE_COLS);
-    job.bytes_per_thread = (job.share_filters ? v_bytes(&job) : u_bytes(&job)) +
-                           bytes_of(WINOGRAD_PLANES * job.m_plane, sizeof(real));
+    job.bytes_per_thread = job.share_filters ? v_bytes(&job) + m_bytes(&job)
+                                             : u_bytes(&job) + (size_t)job.blocks * m_bytes(&job);
     return job;
 }
 
@@ -232,26 +258,26 @@ static void transform_block(const job_t *job, ptrdiff_t block, ptrdiff_t c0, ptr
                             real *v) {
     const cnet_conv2d *g = &job->g;
     const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
-    const operand to = {v, job->v_plane, 0, job->v_row, job->v_row};
+    const operand to = {v, job->v_plane, job->v_slice, job->v_row, job->slice};
     transform_images(&m, &job->t, begin_of(job, block), tiles_of(job, block), c0, c1, &to);
 }
 
-static ptrdiff_t slices(const job_t *job) { return ceil_div(job->g.c, SLICE_CHANNELS); }
+static ptrdiff_t chunks_each(const job_t *job) { return ceil_div(job->g.c, CHUNK_CHANNELS); }
 
 /* Transforms a panel of outputs and a slice of the channels. */
 static void filters_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const ptrdiff_t panel = chunk / slices(job), c = chunk % slices(job) * SLICE_CHANNELS;
-    transform_filters(job, panel, c, min_size(job->g.c, c + SLICE_CHANNELS), shared_u(job, panel));
+    const ptrdiff_t panel = chunk / chunks_each(job), c = chunk % chunks_each(job) * CHUNK_CHANNELS;
+    transform_filters(job, panel, c, min_size(job->g.c, c + CHUNK_CHANNELS), shared_u(job, panel));
 }
 
-/* Transforms a block of tiles and a slice of the channels. */
+/* Transforms a block of tiles and some of the channels. */
 static void images_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const ptrdiff_t block = chunk / slices(job), c = chunk % slices(job) * SLICE_CHANNELS;
-    transform_block(job, block, c, min_size(job->g.c, c + SLICE_CHANNELS), shared_v(job, block));
+    const ptrdiff_t block = chunk / chunks_each(job), c = chunk % chunks_each(job) * CHUNK_CHANNELS;
+    transform_block(job, block, c, min_size(job->g.c, c + CHUNK_CHANNELS), shared_v(job, block));
 }
 
 static void block_chunk(const void *argument, ptrdiff_t block, int slot) {
@@ -259,17 +285,24 @@ static void block_chunk(const void *argument, ptrdiff_t block, int slot) {
     real *v = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *m = v + v_bytes(job) / sizeof(real);
     transform_block(job, block, 0, job->g.c, v);
-    for (ptrdiff_t panel = 0; panel < job->panels; panel++)
-        multiply(job, block, panel, v, shared_u(job, panel), m);
+    for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
+        multiply(job, block, panel, 0, v, shared_u(job, panel), m);
+        transform_outputs(job, block, panel, m);
+    }
 }
 
 static void panel_chunk(const void *argument, ptrdiff_t panel, int slot) {
     const job_t *job = argument;
     real *u = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *m = u + u_bytes(job) / sizeof(real);
-    transform_filters(job, panel, 0, job->g.c, u);
+    const ptrdiff_t step = (ptrdiff_t)(m_bytes(job) / sizeof(real));
+    for (ptrdiff_t c = 0; c < job->g.c; c += job->slice) {
+        transform_filters(job, panel, c, min_size(job->g.c, c + job->slice), u - c * TILE_COLS);
+        for (ptrdiff_t block = 0; block < job->blocks; block++)
+            multiply(job, block, panel, c / job->slice, shared_v(job, block), u, m + block * step);
+    }
     for (ptrdiff_t block = 0; block < job->blocks; block++)
-        multiply(job, block, panel, shared_v(job, block), u, m);
+        transform_outputs(job, block, panel, m + block * step);
 }
 
 static size_t workspace_of(const cnet_conv2d *g, int threads) {
@@ -281,10 +314,10 @@ static void run_job(job_t *job, const cnet_call *call) {
     job->shared = (real *)call->workspace;
     job->workspace = call->workspace + shared_bytes(job);
     if (job->share_filters) {
-        cnet_parallel(filters_chunk, job, job->panels * slices(job), call->threads);
+        cnet_parallel(filters_chunk, job, job->panels * chunks_each(job), call->threads);
         cnet_parallel(block_chunk, job, job->blocks, call->threads);
     } else {
-        cnet_parallel(images_chunk, job, job->blocks * slices(job), call->threads);
+        cnet_parallel(images_chunk, job, job->blocks * chunks_each(job), call->threads);
         cnet_parallel(panel_chunk, job, job->panels, call->threads);
     }
 }
