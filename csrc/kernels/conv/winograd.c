@@ -9,11 +9,10 @@
  * for a slice of the channels at a time.
  *
  * Arrays as in conv.h; the result is overwritten. Each M is summed over c in ascending order within
- * slices of c, and over the slices in ascending order. An
- * infinity or NaN in the input spreads over the tiles that depend on it, one in a filter over its
- * whole output. Parallel over blocks of tiles where U is shared, else over panels of outputs.
- * Workspace: the shared operand, and for each thread a block or panel of the other operand and one
- * of M. */
+ * a slice, and over the slices in ascending order. An infinity or NaN in the input spreads over the
+ * tiles that depend on it, one in a filter over its whole output. Parallel over blocks of tiles
+ * where U is shared, else over panels of outputs. Workspace: the shared operand, and for each
+ * thread a block of V and M, or a slice of a panel of U and M of all blocks. */
 #include "conv.h"
 #include "tiles.h"
 
@@ -56,8 +55,9 @@ static ptrdiff_t tiles_of(const job_t *job, ptrdiff_t block) {
 
 /* ---- Filters --------------------------------------------------------------------------- */
 
-/* u[plane * u_plane + c * TILE_COLS + o], for the outputs of a panel and channels in [c0, c1). The
- * filters of an output are contiguous, unless they are rotated: then several are read together. */
+/* u[plane * u_plane + (c - c0) * TILE_COLS + o], for the outputs of a panel and the channels in
+ * [c0, c1). Filters that are not rotated are contiguous for an output: several are read together.
+ */
 UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, ptrdiff_t c1, real *u,
                              const int taps, const int rotated) {
     enum { MOST = WINOGRAD_LARGEST * WINOGRAD_LARGEST, SQUARE = VECTOR_BYTES / sizeof(real) };
@@ -82,7 +82,8 @@ UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, pt
                 for (ptrdiff_t k = 0; k < area; k++)
                     filter[rotated ? area - 1 - k : k] = filters[i * area + k];
                 winograd_evaluate_2d(taps, FILTER_SCALE, filter, taps,
-                                     (vec *)(u + ((c + i) * TILE_COLS + s)), job->u_plane / LANES);
+                                     (vec *)(u + ((c - c0 + i) * TILE_COLS + s)),
+                                     job->u_plane / LANES);
             }
         }
     }
@@ -158,24 +159,26 @@ static void transform_outputs(const job_t *job, ptrdiff_t block, ptrdiff_t panel
 
 /* ---- Products -------------------------------------------------------------------------- */
 
-/* A part of the shared operand that is multiplied after the rows from `row` on of plane t: of the
+/* A part of the shared operand that is multiplied after the rows from `row` on of a plane: of the
  * next plane of U, or the next rows of V. */
-static fetch next_part(const job_t *job, ptrdiff_t tiles, int t, ptrdiff_t row, const real *v,
+static fetch next_part(const job_t *job, ptrdiff_t tiles, ptrdiff_t row, const real *v,
                        const real *u) {
     if (!job->share_filters) {
-        const int is_last = row + TILE_ROWS >= tiles;
-        const real *next = is_last ? v + (t + 1) * job->v_plane
-                                   : v + (t * job->v_plane + (row + TILE_ROWS) * job->v_row);
+        const real *next =
+            v + (row + TILE_ROWS < tiles ? (row + TILE_ROWS) * job->v_row : job->v_plane);
         return (fetch){next, LINE_CELLS, TILE_ROWS * job->v_row / LINE_CELLS};
     }
     const ptrdiff_t part = ceil_div(job->g.c * TILE_COLS, ceil_div(tiles, TILE_ROWS));
-    return (fetch){u + ((t + 1) * job->u_plane + row / TILE_ROWS * part), LINE_CELLS,
+    return (fetch){u + (job->u_plane + row / TILE_ROWS * part), LINE_CELLS,
                    ceil_div(part, LINE_CELLS)};
 }
 
-static ptrdiff_t rows_of_tile(ptrdiff_t left) {
-    return TILE_ROWS < 2 * SHORT_ROWS && left == 2 * SHORT_ROWS ? SHORT_ROWS
-                                                                : min_size(TILE_ROWS, left);
+/* The tiles that fill whole register tiles; the others need one or two short ones. */
+static ptrdiff_t whole_rows(ptrdiff_t tiles) {
+    const ptrdiff_t rest = tiles % TILE_ROWS, two = 2 * SHORT_ROWS;
+    if (rest == 0 || rest > SHORT_ROWS)
+        return tiles;
+    return rest + TILE_ROWS == two && tiles >= two ? tiles - two : tiles - rest;
 }
 
 /* M of a block of tiles and a panel of outputs: the products of a slice of channels, added to those
@@ -184,20 +187,18 @@ static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, ptrdiff
                      const real *v, const real *u, real *m) {
     const ptrdiff_t tiles = tiles_of(job, block), outputs = job->g.o - panel * TILE_COLS;
     const ptrdiff_t channels = min_size(job->slice, job->g.c - slice * job->slice);
+    const ptrdiff_t whole = whole_rows(tiles);
     v += slice * job->v_slice;
-    for (int t = 0; t < WINOGRAD_PLANES; t++)
-        for (ptrdiff_t row = 0, rows; row < tiles; row += rows) {
-            rows = rows_of_tile(tiles - row);
-            const real *tile = v + (t * job->v_plane + row * job->v_row);
-            const fetch next = next_part(job, tiles, t, row, v, u);
-            const target to = {m + (t * job->m_plane + row * TILE_COLS), TILE_COLS, slice > 0};
-            if (rows > SHORT_ROWS)
-                multiply_columns(channels, TILE_ROWS, tile, job->v_row, 1, u + t * job->u_plane,
-                                 TILE_COLS, outputs, next, to);
-            else
-                multiply_columns(channels, SHORT_ROWS, tile, job->v_row, 1, u + t * job->u_plane,
-                                 TILE_COLS, outputs, next, to);
-        }
+    for (int t = 0; t < WINOGRAD_PLANES; t++, u += job->u_plane, v += job->v_plane) {
+        target to = {m + t * job->m_plane, TILE_COLS, slice > 0};
+        ptrdiff_t row = 0;
+        for (; row < whole; row += TILE_ROWS, to.at += TILE_ROWS * TILE_COLS)
+            multiply_columns(channels, TILE_ROWS, v + row * job->v_row, job->v_row, 1, u, TILE_COLS,
+                             outputs, next_part(job, tiles, row, v, u), to);
+        for (; row < tiles; row += SHORT_ROWS, to.at += SHORT_ROWS * TILE_COLS)
+            multiply_columns(channels, SHORT_ROWS, v + row * job->v_row, job->v_row, 1, u,
+                             TILE_COLS, outputs, next_part(job, tiles, row, v, u), to);
+    }
 }
 
 /* ---- The plan -------------------------------------------------------------------------- */
@@ -269,7 +270,8 @@ static void filters_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
     const ptrdiff_t panel = chunk / chunks_each(job), c = chunk % chunks_each(job) * CHUNK_CHANNELS;
-    transform_filters(job, panel, c, min_size(job->g.c, c + CHUNK_CHANNELS), shared_u(job, panel));
+    transform_filters(job, panel, c, min_size(job->g.c, c + CHUNK_CHANNELS),
+                      shared_u(job, panel) + c * TILE_COLS);
 }
 
 /* Transforms a block of tiles and some of the channels. */
@@ -297,7 +299,7 @@ static void panel_chunk(const void *argument, ptrdiff_t panel, int slot) {
     real *m = u + u_bytes(job) / sizeof(real);
     const ptrdiff_t step = (ptrdiff_t)(m_bytes(job) / sizeof(real));
     for (ptrdiff_t c = 0; c < job->g.c; c += job->slice) {
-        transform_filters(job, panel, c, min_size(job->g.c, c + job->slice), u - c * TILE_COLS);
+        transform_filters(job, panel, c, min_size(job->g.c, c + job->slice), u);
         for (ptrdiff_t block = 0; block < job->blocks; block++)
             multiply(job, block, panel, c / job->slice, shared_v(job, block), u, m + block * step);
     }
