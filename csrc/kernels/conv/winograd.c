@@ -21,7 +21,7 @@ enum {
     BLOCK_BYTES = 512 << 10,
     LEAST_TILES = 3 * TILE_ROWS,
     MOST_TILES = 64,
-    EVEN_BLOCKS = 4,     /* a multiple of so many blocks divides the tiles evenly among threads */
+    EVEN_BLOCKS = 2,     /* a multiple of so many blocks divides the tiles evenly among threads */
     MOST_CHANNELS = 128, /* of a slice, where U is not shared, so that it stays in the cache */
     CHUNK_CHANNELS = 32, /* that are transformed at a time for all */
     /* Filters are prefetched this many channels ahead, because the hardware finds no pattern in
