@@ -271,20 +271,43 @@ static inline void transpose_parts(vec rows[PART]) {
 #endif
 }
 
-/* Element r of columns[i] is x[r * step + i]. Not inlined, because a loop around it would keep the
- * address of each row, for which there are not enough registers. */
-static __attribute__((noinline, unused)) void load_transposed(const real *x, ptrdiff_t step,
-                                                              vec *columns) {
+/* A square: y[i * y_step + r] = x[r * x_step + i]. Not inlined, because a loop around it would keep
+ * the address of each row, for which there are not enough registers. */
+static __attribute__((noinline, unused)) void transpose_square(const real *x, ptrdiff_t x_step,
+                                                               real *y, ptrdiff_t y_step) {
 #pragma GCC unroll 4
     for (int i = 0; i < LANES; i += PART) {
         vec rows[PART];
 #pragma GCC unroll 4
         for (int r = 0; r < PART; r++)
-            rows[r] = load_parts(x + (r * step + i), PART * step);
+            rows[r] = load_parts(x + (r * x_step + i), PART * x_step);
         transpose_parts(rows);
 #pragma GCC unroll 4
         for (int r = 0; r < PART; r++)
-            columns[i + r] = rows[r];
+            store(y + (i + r) * y_step, rows[r]);
+    }
+}
+
+/* Element r of columns[i] is x[r * step + i]. */
+static inline void load_transposed(const real *x, ptrdiff_t step, vec *columns) {
+    transpose_square(x, step, (real *)columns, LANES);
+}
+
+/* y[i * y_step + r] = x[r * x_step + i] for r < count and i < rows <= LANES. Reads whole vectors of
+ * x, and as many as fill a square. */
+static __attribute__((noinline, unused)) void store_transposed(const real *x, ptrdiff_t x_step,
+                                                               ptrdiff_t count, ptrdiff_t rows,
+                                                               real *y, ptrdiff_t y_step) {
+    for (ptrdiff_t r = 0; r < count; r += LANES) {
+        if (rows >= LANES && count >= LANES) {
+            const ptrdiff_t at = min_size(r, count - LANES); /* the last squares may overlap */
+            transpose_square(x + at * x_step, x_step, y + at, y_step);
+            continue;
+        }
+        vec square[VECTOR_BYTES / sizeof(real)];
+        load_transposed(x + r * x_step, x_step, square);
+        for (ptrdiff_t i = 0; i < min_size(rows, LANES); i++)
+            store_run(y + i * y_step + r, square[i], count - r);
     }
 }
 

@@ -9,15 +9,15 @@
  * out.
  *
  * Arrays as in conv.h; the result is overwritten. Sums run over blocks of channels, within a block
- * over the taps and their channels in ascending order; the bias is added last. Parallel over
+ * over the taps and their channels in ascending order, and begin with the bias. Parallel over
  * (pixels, group, panels). Workspace: the filters in the order of the sums, and for each thread the
  * cells, a panel of sums and the places of its pixels. */
 #include "channels.h"
 #include "gemm/product.h"
 
 enum {
-    CELLS_BYTES = ISA_CORE_CACHE_BYTES / 4,
-    FILTERS_BYTES = ISA_CORE_CACHE_BYTES / 8,
+    CELLS_BYTES = ISA_CORE_CACHE_BYTES / 8,
+    FILTERS_BYTES = 16 << 10, /* of a block of channels, which stay in the first-level cache */
     SUMS_BYTES = ISA_CORE_CACHE_BYTES / 8,
     ENOUGH_CHUNKS = 16
 };
@@ -76,9 +76,9 @@ static void pack_filters(const void *argument, ptrdiff_t chunk, int slot) {
 /* ---- Sums ------------------------------------------------------------------------------ */
 
 /* Sums the taps of a phase over a block of channels for a tile of pixels. The first block
- * overwrites the sums, the others are added to them. */
+ * begins with the bias, the others are added to the sums. */
 UNROLLED void add_tile(const job_t *job, const pixels_t *p, ptrdiff_t tile, ptrdiff_t phase,
-                       ptrdiff_t c, const real *filters, const int vectors) {
+                       ptrdiff_t c, const real *filters, const vec *bias, const int vectors) {
     const ptrdiff_t channels = min_size(job->block, job->inputs - c);
     const extent e = extent_of(p->list.origins + tile, TILE_ROWS);
     const real *cells[TILE_ROWS];
@@ -89,7 +89,7 @@ UNROLLED void add_tile(const job_t *job, const pixels_t *p, ptrdiff_t tile, ptrd
         cells[r] = p->cells + (c / LANES * job->conv.cells.vector + p->list.origins[tile + r].at);
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
-            sum[r][v] = c ? load(sums + r * TILE_COLS + v * LANES) : (vec){0};
+            sum[r][v] = c ? load(sums + r * TILE_COLS + v * LANES) : bias[v];
     }
     for (ptrdiff_t t = job->conv.phases[phase]; t < job->conv.phases[phase + 1]; t++) {
         const tap tap = job->conv.taps[t];
@@ -120,38 +120,38 @@ UNROLLED void add_tile(const job_t *job, const pixels_t *p, ptrdiff_t tile, ptrd
 }
 
 static void sum_phase(const job_t *job, const pixels_t *p, ptrdiff_t phase, ptrdiff_t c,
-                      const real *filters, ptrdiff_t outputs) {
+                      const real *filters, const vec *bias, ptrdiff_t outputs) {
     for (ptrdiff_t tile = p->list.begins[phase]; tile < p->list.begins[phase + 1];
          tile += TILE_ROWS)
         if (outputs <= LANES)
-            add_tile(job, p, tile, phase, c, filters, 1);
+            add_tile(job, p, tile, phase, c, filters, bias, 1);
         else if (outputs <= 2 * LANES || TILE_VECTORS == 2)
-            add_tile(job, p, tile, phase, c, filters, 2);
+            add_tile(job, p, tile, phase, c, filters, bias, 2);
         else
-            add_tile(job, p, tile, phase, c, filters, TILE_VECTORS);
+            add_tile(job, p, tile, phase, c, filters, bias, TILE_VECTORS);
 }
 
 /* Stores the sums of `outputs` channels from o on, which is a number in all groups. */
 static void store_sums(const job_t *job, const pixels_t *p, ptrdiff_t o, ptrdiff_t outputs) {
     const phase_axis *v = &job->conv.vertical, *h = &job->conv.horizontal;
-    const ptrdiff_t plane = v->size * h->size;
+    const ptrdiff_t plane = v->size * h->size, pixels = p->list.pixels;
     for (ptrdiff_t n = 0; n < p->list.images; n++)
         for (ptrdiff_t s = 0; s < outputs; s += LANES) {
             real *to = job->arrays.to + ((p->n + n) * job->conv.g.o + o + s) * plane +
                        p->list.first * h->size;
-            const ptrdiff_t *places = p->list.places + n * p->list.pixels;
-            vec bias = {0};
-            if (job->arrays.bias)
-                bias = load_run(job->arrays.bias + o + s, outputs - s);
-            for (ptrdiff_t j = 0; j < p->list.pixels; j += LANES) {
+            const ptrdiff_t *places = p->list.places + n * pixels;
+            if (are_in_order(&job->conv, &p->list)) {
+                store_transposed(p->sums + (*places * TILE_COLS + s), TILE_COLS, pixels,
+                                 outputs - s, to, plane);
+                continue;
+            }
+            for (ptrdiff_t j = 0; j < pixels; j += LANES) {
                 vec rows[VECTOR_BYTES / sizeof(real)];
-                for (ptrdiff_t r = 0; r < LANES; r++) {
-                    const ptrdiff_t sum = places[min_size(j + r, p->list.pixels - 1)];
-                    rows[r] = load(p->sums + (sum * TILE_COLS + s)) + bias;
-                }
+                for (ptrdiff_t r = 0; r < LANES; r++)
+                    rows[r] = load(p->sums + (places[min_size(j + r, pixels - 1)] * TILE_COLS + s));
                 transpose(rows);
                 for (ptrdiff_t r = 0; r < min_size(LANES, outputs - s); r++)
-                    store_run(to + r * plane + j, rows[r], p->list.pixels - j);
+                    store_run(to + r * plane + j, rows[r], pixels - j);
             }
         }
 }
@@ -163,7 +163,7 @@ static size_t lay_out(const job_t *job, char *memory, pixels_t *p) {
     size_t used = lay_out_list(&job->conv, sums, memory, &p->list);
 #define PART(part, bytes) (p->part = memory ? (void *)(memory + used) : NULL, used += (bytes))
     PART(cells, bytes_of(cell_elements(&job->conv.cells, job->inputs), sizeof(real)));
-    PART(sums, bytes_of(sums * TILE_COLS, sizeof(real)));
+    PART(sums, bytes_of((sums + LANES) * TILE_COLS, sizeof(real))); /* storing reads some excess */
 #undef PART
     return used;
 }
@@ -186,9 +186,13 @@ static void sum_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t end = min_size(job->panels, (part + 1) * job->width);
     for (ptrdiff_t panel = part * job->width; panel < end; panel++) {
         const ptrdiff_t o = panel * TILE_COLS, outputs = min_size(TILE_COLS, job->outputs - o);
+        vec bias[TILE_VECTORS] = {0};
+        for (int v = 0; v < TILE_VECTORS && job->arrays.bias; v++)
+            bias[v] = load_run(job->arrays.bias + group * job->outputs + o + v * LANES,
+                               outputs - v * LANES);
         for (ptrdiff_t c = 0; c < job->inputs; c += job->block)
             for (ptrdiff_t phase = 0; phase < phases_of(&job->conv); phase++)
-                sum_phase(job, &p, phase, c, filters_at(job, group * job->panels + panel, c),
+                sum_phase(job, &p, phase, c, filters_at(job, group * job->panels + panel, c), bias,
                           outputs);
         store_sums(job, &p, group * job->outputs + o, outputs);
     }

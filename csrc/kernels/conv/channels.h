@@ -144,8 +144,15 @@ static inline size_t lay_out_list(const cell_sums *s, ptrdiff_t sums, char *memo
     return used;
 }
 
-/* Lists the sums of one phase from number `begin` on, and returns their number. If there are as
- * many images as a tile has pixels, those of a tile are at the same place. */
+/* Whether the pixels of a tile are at the same place in different images. */
+static inline int lists_by_place(const pixel_list *p) { return p->images >= p->tile; }
+
+/* Whether the sums of an image are listed in the order of its pixels. */
+static inline int are_in_order(const cell_sums *s, const pixel_list *p) {
+    return phases_of(s) == 1 && !lists_by_place(p);
+}
+
+/* Lists the sums of one phase from number `begin` on, and returns their number. */
 static inline ptrdiff_t list_phase(const cell_sums *s, const pixel_list *p, ptrdiff_t phase,
                                    ptrdiff_t begin) {
     const cnet_conv2d *g = &s->g;
@@ -154,7 +161,6 @@ static inline ptrdiff_t list_phase(const cell_sums *s, const pixel_list *p, ptrd
     const range rows = inside(phase_position(v, p->top, a), v->stride, v->size, p->rows);
     const range columns = inside(phase_position(h, 0, b), h->stride, h->size, g->ow);
     const ptrdiff_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
-    const int by_place = p->images >= p->tile;
     ptrdiff_t place = 0;
     for (ptrdiff_t y = rows.begin; y < rows.end; y++)
         for (ptrdiff_t x = columns.begin; x < columns.end; x++, place++) {
@@ -164,7 +170,7 @@ static inline ptrdiff_t list_phase(const cell_sums *s, const pixel_list *p, ptrd
                                  (p->top + y) * g->sh - g->ph, x * g->sw - g->pw};
             for (ptrdiff_t n = 0; n < p->images; n++) {
                 const ptrdiff_t sum =
-                    begin + (by_place ? place * p->images + n : n * count + place);
+                    begin + (lists_by_place(p) ? place * p->images + n : n * count + place);
                 p->origins[sum] = from;
                 p->origins[sum].at += n * s->cells.image;
                 p->places[n * p->pixels + pixel] = sum;

@@ -174,14 +174,7 @@ static void store_sums(const job_t *job, const piece_t *p, const real *sums) {
     for (ptrdiff_t s = 0; s < p->outputs; s += LANES) {
         const ptrdiff_t o = p->group * job->outputs + p->panel * TILE_COLS + s;
         real *to = job->arrays.to + o * step + p->vector * LANES * job->taps;
-        for (ptrdiff_t k = 0; k < count; k += LANES) {
-            vec rows[VECTOR_BYTES / sizeof(real)];
-            for (ptrdiff_t r = 0; r < LANES; r++)
-                rows[r] = load(sums + min_size(k + r, count - 1) * TILE_COLS + s);
-            transpose(rows);
-            for (ptrdiff_t r = 0; r < min_size(LANES, p->outputs - s); r++)
-                store_run(to + r * step + p->taps.begin + k, rows[r], count - k);
-        }
+        store_transposed(sums + s, TILE_COLS, count, p->outputs - s, to + p->taps.begin, step);
     }
 }
 
@@ -245,11 +238,16 @@ static job_t make_job(const cnet_conv2d *g) {
     return job;
 }
 
+/* Storing reads some excess. */
+static size_t sums_bytes(const job_t *job) {
+    return bytes_of(job->copies * sums_of(job) + LANES * TILE_COLS, sizeof(real));
+}
+
 static size_t offsets_bytes(const job_t *job) { return bytes_of(job->rows, sizeof(ptrdiff_t)); }
 
 size_t CNET_FN(channels_dw_workspace)(const cnet_conv2d *g, int threads) {
     const job_t job = make_job(g);
-    return offsets_bytes(&job) + bytes_of(job.copies * sums_of(&job), sizeof(real)) +
+    return offsets_bytes(&job) + sums_bytes(&job) +
            (size_t)(job.copies > 1 ? threads : 1) * set_bytes(&job);
 }
 
@@ -260,7 +258,7 @@ void CNET_FN(channels_dw)(const conv2d_arrays *arrays, const cnet_conv2d *g,
     char *workspace = call->workspace;
     job.offsets = (ptrdiff_t *)workspace;
     job.sums = (real *)(workspace += offsets_bytes(&job));
-    job.staged = (real *)(workspace += bytes_of(job.copies * sums_of(&job), sizeof(real)));
+    job.staged = (real *)(workspace += sums_bytes(&job));
     job.gradients = (real *)(workspace + staged_bytes(&job));
     for (ptrdiff_t k = 0; k < min_size(job.inputs, LANES) * job.taps; k++) {
         const ptrdiff_t i = k % job.taps / g->kw, j = k % g->kw;

@@ -205,34 +205,22 @@ static void sum_rows(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t chann
     }
 }
 
-/* Separates LANES images of a channel from their lanes: to[image * step + position]. */
-static void separate_images(const real *sums, ptrdiff_t positions, vec bias, ptrdiff_t step,
-                            real *to) {
-    for (ptrdiff_t at = 0; at < positions; at += LANES) {
-        vec rows[VECTOR_BYTES / sizeof(real)];
-        for (ptrdiff_t r = 0; r < LANES; r++)
-            rows[r] = load(sums + (at + r) * LANES) + bias;
-        transpose(rows);
-        for (ptrdiff_t r = 0; r < LANES; r++)
-            store_run(to + r * step + at, rows[r], positions - at);
-    }
-}
-
 /* Sums channels of LANES images. */
 static void sum_batch(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t channels,
                       ptrdiff_t panel, const real *staged, real *sums) {
     const cnet_conv2d *g = &job->g;
     const layout *l = &job->batch;
-    const tap_filters filters = filters_of(job, l, panel, 0);
+    tap_filters filters = filters_of(job, l, panel, 0);
+    filters.filters = channels;
+    filters.bias = job->arrays.bias ? job->arrays.bias + o : NULL;
     for (ptrdiff_t row = 0; row < g->oh; row += l->rows) {
         const ptrdiff_t rows = min_size(l->rows, g->oh - row);
         const tap_positions positions = {rows, g->ow * LANES, l->s.pitch * LANES, g->ow * LANES,
                                          l->sums};
         CNET_FN(tap_sums)(&filters, &positions, staged + row * l->s.pitch * LANES, sums);
         for (ptrdiff_t r = 0; r < channels; r++)
-            separate_images(sums + r * l->sums, rows * g->ow,
-                            broadcast(job->arrays.bias ? job->arrays.bias[o + r] : 0),
-                            g->o * g->oh * g->ow, result_at(job, n, o + r, row));
+            store_transposed(sums + r * l->sums, LANES, rows * g->ow, LANES,
+                             result_at(job, n, o + r, row), g->o * g->oh * g->ow);
     }
 }
 

@@ -113,35 +113,50 @@ static inline int is_below(const tiling *t, const run *a, const run *b) {
     return a->n == b->n && a->left == b->left && a->count == b->count && a->top == b->top + t->tile;
 }
 
+/* The channels that are transformed together: they fill cache lines of `to`. */
+enum { LINE_VECTORS = CNET_ALIGNMENT / VECTOR_BYTES };
+
+/* Stages the lines of a run for a vector of channels. Those it shares with the run above are
+ * already staged. */
+UNROLLED void stage_run(const images *m, const tiling *t, const run *run, int is_below, ptrdiff_t c,
+                        const int tile, const int rows, vec lines[][LINE_PIXELS]) {
+    const ptrdiff_t pixels = tile * (run->count - 1) + rows, left = run->left - m->left;
+    int staged = 0;
+    for (; is_below && staged < rows - tile; staged++)
+        memcpy(lines[staged], lines[staged + tile], (size_t)pixels * sizeof(vec));
+    for (; staged < rows; staged++) {
+        const ptrdiff_t row = run->top + staged - m->top;
+        stage_line(m, run->n, c, row, left, pixels, lines[staged]);
+        prefetch_next(m, t, run->n, c, row, left, pixels);
+    }
+}
+
 UNROLLED void transform_tiles(const images *m, const tiling *t, ptrdiff_t first, ptrdiff_t count,
                               ptrdiff_t c0, ptrdiff_t c1, const operand *to, const int tile,
                               const int gradients) {
-    vec lines[WINOGRAD_PATCH][LINE_PIXELS];
+    vec lines[LINE_VECTORS][WINOGRAD_PATCH][LINE_PIXELS];
     const int rows = gradients ? tile : WINOGRAD_PATCH;
-    for (ptrdiff_t c = c0; c < c1; c += LANES) {
+    for (ptrdiff_t c = c0; c < c1; c += LINE_CELLS) {
+        const ptrdiff_t vectors = ceil_div(min_size(LINE_CELLS, c1 - c), LANES);
+        real *x[LINE_VECTORS];
+        for (ptrdiff_t v = 0, s = c; v < vectors; v++, s += LANES)
+            x[v] = to->x + (s / to->width * to->panel + s % to->width);
         run above = {0};
         for (ptrdiff_t done = 0; done < count; done += above.count) {
             const run run = run_at(t, first + done, count - done);
-            const ptrdiff_t pixels = tile * (run.count - 1) + rows;
-            int staged = 0;
-            if (done && is_below(t, &run, &above))
-                for (; staged < rows - tile; staged++)
-                    memcpy(lines[staged], lines[staged + tile], (size_t)pixels * sizeof(vec));
-            for (; staged < rows; staged++) {
-                stage_line(m, run.n, c, run.top + staged - m->top, run.left - m->left, pixels,
-                           lines[staged]);
-                prefetch_next(m, t, run.n, c, run.top + staged - m->top, run.left - m->left,
-                              pixels);
-            }
-            real *x = to->x + (c / to->width * to->panel + done * to->row + c % to->width);
-            for (ptrdiff_t k = 0; k < run.count; k++) {
-                const vec *from = lines[0] + tile * k;
-                vec *y = (vec *)(x + k * to->row);
-                if (gradients)
-                    winograd_evaluate_2d(tile, NO_SCALE, from, LINE_PIXELS, y, to->plane / LANES);
-                else
-                    winograd_input_2d(from, LINE_PIXELS, y, to->plane / LANES);
-            }
+            const int is_staged = done && is_below(t, &run, &above);
+            for (ptrdiff_t v = 0; v < vectors; v++)
+                stage_run(m, t, &run, is_staged, c + v * LANES, tile, rows, lines[v]);
+            for (ptrdiff_t k = 0; k < run.count; k++)
+                for (ptrdiff_t v = 0; v < vectors; v++) {
+                    const vec *from = lines[v][0] + tile * k;
+                    vec *y = (vec *)(x[v] + (done + k) * to->row);
+                    if (gradients)
+                        winograd_evaluate_2d(tile, NO_SCALE, from, LINE_PIXELS, y,
+                                             to->plane / LANES);
+                    else
+                        winograd_input_2d(from, LINE_PIXELS, y, to->plane / LANES);
+                }
             above = run;
         }
     }

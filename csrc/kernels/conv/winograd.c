@@ -5,13 +5,14 @@
  * With the tiles of all images numbered in one sequence, the 36 products M(tile, o) = V(tile, c)
  * U(c, o) are matrix products, computed for a block of tiles and a panel of TILE_COLS outputs at a
  * time, so that V and M stay in the cache. Of the transformed filters U and the transformed images
- * V, the smaller is computed once and shared; the other is computed by the chunk that needs it.
+ * V, the smaller is computed once and shared; the other is computed by the chunk that needs it, U
+ * for a slice of the channels at a time.
  *
- * Arrays as in conv.h; the result is overwritten. Each M is summed over c in ascending order. An
- * infinity or NaN in the input spreads over the tiles that depend on it, one in a filter over its
- * whole output. Parallel over blocks of tiles where U is shared, else over panels of outputs.
- * Workspace: the shared operand, and for each thread a block or panel of the other operand and one
- * of M. */
+ * Arrays as in conv.h; the result is overwritten. Each M is summed over c in ascending order within
+ * a slice, and over the slices in ascending order. An infinity or NaN in the input spreads over the
+ * tiles that depend on it, one in a filter over its whole output. Parallel over blocks of tiles
+ * where U is shared, else over panels of outputs. Workspace: the shared operand, and for each
+ * thread a block of V and M, or a slice of a panel of U and M of all blocks. */
 #include "conv.h"
 #include "tiles.h"
 
@@ -20,7 +21,9 @@ enum {
     BLOCK_BYTES = 512 << 10,
     LEAST_TILES = 3 * TILE_ROWS,
     MOST_TILES = 64,
-    SLICE_CHANNELS = 32,
+    EVEN_BLOCKS = 2,     /* a multiple of so many blocks divides the tiles evenly among threads */
+    MOST_CHANNELS = 128, /* of a slice, where U is not shared, so that it stays in the cache */
+    CHUNK_CHANNELS = 32, /* that are transformed at a time for all */
     /* Filters are prefetched this many channels ahead, because the hardware finds no pattern in
      * their addresses. */
     CHANNELS_AHEAD = 4
@@ -31,40 +34,57 @@ typedef struct {
     cnet_conv2d g;
     int rotated; /* weight is (c, o, r, r), read in reverse order */
     tiling t;
-    ptrdiff_t block, blocks, panels; /* tiles per block; blocks of tiles; panels of outputs */
+    ptrdiff_t block, blocks, panels; /* tiles per block, at most; blocks; panels of outputs */
     int share_filters;
-    ptrdiff_t v_row, v_plane, u_plane, m_plane;
+    ptrdiff_t slice; /* channels that are multiplied at a time */
+    ptrdiff_t v_row, v_slice, v_plane, u_plane, m_plane;
     real *shared;
     char *workspace;
     size_t bytes_per_thread;
 } job_t;
 
+/* The first tile of a block: blocks are as equal as whole register tiles allow. */
+static ptrdiff_t begin_of(const job_t *job, ptrdiff_t block) {
+    return min_size(job->t.count,
+                    ceil_div(job->t.count, TILE_ROWS) * block / job->blocks * TILE_ROWS);
+}
+
+static ptrdiff_t tiles_of(const job_t *job, ptrdiff_t block) {
+    return begin_of(job, block + 1) - begin_of(job, block);
+}
+
 /* ---- Filters --------------------------------------------------------------------------- */
 
-/* u[plane * u_plane + c * TILE_COLS + o], for the outputs of a panel and channels in [c0, c1). */
+/* u[plane * u_plane + (c - c0) * TILE_COLS + o], for the outputs of a panel and the channels in
+ * [c0, c1). Filters that are not rotated are contiguous for an output: several are read together.
+ */
 UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, ptrdiff_t c1, real *u,
                              const int taps, const int rotated) {
+    enum { MOST = WINOGRAD_LARGEST * WINOGRAD_LARGEST, SQUARE = VECTOR_BYTES / sizeof(real) };
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t area = taps * taps, size = g->o * g->c * area;
+    const ptrdiff_t area = taps * taps, size = g->o * g->c * area, together = rotated ? 1 : SQUARE;
     const ptrdiff_t o_step = rotated ? area : g->c * area, c_step = rotated ? g->o * area : area;
-    for (ptrdiff_t c = c0; c < c1; c++) {
-        const ptrdiff_t next = min_size(c + CHANNELS_AHEAD, g->c - 1);
+    for (ptrdiff_t c = c0; c < c1; c += together) {
+        const ptrdiff_t channels = min_size(together, c1 - c);
+        const ptrdiff_t next = min_size(c + max_size(together, CHANNELS_AHEAD), g->c - 1);
         for (ptrdiff_t s = 0; s < min_size(TILE_COLS, g->o - panel * TILE_COLS); s += LANES) {
             const ptrdiff_t o = panel * TILE_COLS + s;
             for (ptrdiff_t r = 0; r < min_size(LANES, g->o - o); r++)
-                __builtin_prefetch(job->arrays.weight + ((o + r) * o_step + next * c_step));
-            vec filter[WINOGRAD_LARGEST * WINOGRAD_LARGEST];
-#pragma GCC unroll 16
-            for (ptrdiff_t k = 0; k < area; k += LANES) {
-                vec rows[VECTOR_BYTES / sizeof(real)];
+                for (ptrdiff_t k = 0; k < together * area; k += LINE_CELLS)
+                    __builtin_prefetch(job->arrays.weight + ((o + r) * o_step + next * c_step + k));
+            vec filters[SQUARE * MOST + SQUARE];
+            for (ptrdiff_t k = 0; k < channels * area; k += LANES)
                 load_columns(job->arrays.weight, size, o * o_step + c * c_step + k, o_step,
-                             g->o - o, rows);
-#pragma GCC unroll 16
-                for (ptrdiff_t r = 0; r < min_size(LANES, area - k); r++)
-                    filter[rotated ? area - 1 - k - r : k + r] = rows[r];
+                             g->o - o, filters + k);
+            for (ptrdiff_t i = 0; i < channels; i++) {
+                vec filter[MOST];
+#pragma GCC unroll 32
+                for (ptrdiff_t k = 0; k < area; k++)
+                    filter[rotated ? area - 1 - k : k] = filters[i * area + k];
+                winograd_evaluate_2d(taps, FILTER_SCALE, filter, taps,
+                                     (vec *)(u + ((c - c0 + i) * TILE_COLS + s)),
+                                     job->u_plane / LANES);
             }
-            winograd_evaluate_2d(taps, FILTER_SCALE, filter, taps, (vec *)(u + (c * TILE_COLS + s)),
-                                 job->u_plane / LANES);
         }
     }
 }
@@ -82,25 +102,6 @@ static void transform_filters(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, p
 }
 
 /* ---- Outputs --------------------------------------------------------------------------- */
-
-/* Stores a line of pixels, whose lanes are the outputs from o on, to their rows in y. */
-static inline void store_line(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t oh,
-                              ptrdiff_t ow, ptrdiff_t pixels, const vec *line) {
-    const cnet_conv2d *g = &job->g;
-    const ptrdiff_t outputs = min_size(LANES, g->o - o), step = g->oh * g->ow;
-    real *y = job->arrays.to + (((n * g->o + o) * g->oh + oh) * g->ow + ow);
-    for (ptrdiff_t j = 0; j < pixels; j += LANES) {
-        vec rows[VECTOR_BYTES / sizeof(real)];
-        load_transposed((const real *)(line + j), LANES, rows);
-        if (outputs == LANES && pixels - j >= LANES)
-#pragma GCC unroll 16
-            for (ptrdiff_t r = 0; r < LANES; r++)
-                store(y + (r * step + j), rows[r]);
-        else
-            for (ptrdiff_t r = 0; r < outputs; r++)
-                store_run(y + (r * step + j), rows[r], pixels - j);
-    }
-}
 
 /* Fetches the lines of y that a run of tiles will overwrite. */
 static inline void prefetch_outputs(const job_t *job, const run *run, ptrdiff_t o, ptrdiff_t pixels,
@@ -128,26 +129,28 @@ UNROLLED void transform_sums(const job_t *job, ptrdiff_t first, ptrdiff_t count,
             if (o >= g->o)
                 break;
             prefetch_outputs(job, &run, o, pixels, tile);
+            real *y = job->arrays.to + (((run.n * g->o + o) * g->oh + run.top) * g->ow + run.left);
             vec bias = {0};
             if (job->arrays.bias)
                 bias = load_run(job->arrays.bias + o, g->o - o);
             for (ptrdiff_t k = 0; k < run.count; k++) {
-                vec y[WINOGRAD_LARGEST * WINOGRAD_LARGEST];
+                vec cells[WINOGRAD_LARGEST * WINOGRAD_LARGEST];
                 winograd_combine_2d(tile, NO_SCALE, (const vec *)(m + ((done + k) * TILE_COLS + s)),
-                                    plane, y, tile);
+                                    plane, cells, tile);
 #pragma GCC unroll 16
                 for (int t = 0; t < tile * tile; t++)
-                    lines[t / tile][k * tile + t % tile] = y[t] + bias;
+                    lines[t / tile][k * tile + t % tile] = cells[t] + bias;
             }
             for (ptrdiff_t i = 0; i < min_size(tile, g->oh - run.top); i++)
-                store_line(job, run.n, o, run.top + i, run.left, pixels, lines[i]);
+                store_transposed((const real *)lines[i], LANES, pixels, g->o - o, y + i * g->ow,
+                                 g->oh * g->ow);
         }
         done += run.count;
     }
 }
 
 static void transform_outputs(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const real *m) {
-    const ptrdiff_t first = block * job->block, count = min_size(job->block, job->t.count - first);
+    const ptrdiff_t first = begin_of(job, block), count = tiles_of(job, block);
     if (job->t.tile == 4)
         transform_sums(job, first, count, panel, m, 4);
     else
@@ -156,33 +159,46 @@ static void transform_outputs(const job_t *job, ptrdiff_t block, ptrdiff_t panel
 
 /* ---- Products -------------------------------------------------------------------------- */
 
-/* A part of the shared operand that is multiplied after the rows from `row` on of plane t: of the
+/* A part of the shared operand that is multiplied after the rows from `row` on of a plane: of the
  * next plane of U, or the next rows of V. */
-static fetch next_part(const job_t *job, ptrdiff_t tiles, int t, ptrdiff_t row, const real *v,
+static fetch next_part(const job_t *job, ptrdiff_t tiles, ptrdiff_t row, const real *v,
                        const real *u) {
     if (!job->share_filters) {
-        const int is_last = row + TILE_ROWS >= tiles;
-        const real *next = is_last ? v + (t + 1) * job->v_plane
-                                   : v + (t * job->v_plane + (row + TILE_ROWS) * job->v_row);
+        const real *next =
+            v + (row + TILE_ROWS < tiles ? (row + TILE_ROWS) * job->v_row : job->v_plane);
         return (fetch){next, LINE_CELLS, TILE_ROWS * job->v_row / LINE_CELLS};
     }
     const ptrdiff_t part = ceil_div(job->g.c * TILE_COLS, ceil_div(tiles, TILE_ROWS));
-    return (fetch){u + ((t + 1) * job->u_plane + row / TILE_ROWS * part), LINE_CELLS,
+    return (fetch){u + (job->u_plane + row / TILE_ROWS * part), LINE_CELLS,
                    ceil_div(part, LINE_CELLS)};
 }
 
-/* Computes the outputs of a block of tiles and a panel of outputs; m is scratch memory. */
-static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, const real *v,
-                     const real *u, real *m) {
-    const ptrdiff_t tiles = min_size(job->block, job->t.count - block * job->block);
-    const ptrdiff_t outputs = job->g.o - panel * TILE_COLS;
-    for (int t = 0; t < WINOGRAD_PLANES; t++)
-        for (ptrdiff_t row = 0; row < tiles; row += TILE_ROWS)
-            multiply_columns(job->g.c, TILE_ROWS, v + (t * job->v_plane + row * job->v_row),
-                             job->v_row, 1, u + t * job->u_plane, TILE_COLS, outputs,
-                             next_part(job, tiles, t, row, v, u),
-                             (target){m + (t * job->m_plane + row * TILE_COLS), TILE_COLS, 0});
-    transform_outputs(job, block, panel, m);
+/* The tiles that fill whole register tiles; the others need one or two short ones. */
+static ptrdiff_t whole_rows(ptrdiff_t tiles) {
+    const ptrdiff_t rest = tiles % TILE_ROWS, two = 2 * SHORT_ROWS;
+    if (rest == 0 || rest > SHORT_ROWS)
+        return tiles;
+    return rest + TILE_ROWS == two && tiles >= two ? tiles - two : tiles - rest;
+}
+
+/* M of a block of tiles and a panel of outputs: the products of a slice of channels, added to those
+ * of the previous slices. */
+static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, ptrdiff_t slice,
+                     const real *v, const real *u, real *m) {
+    const ptrdiff_t tiles = tiles_of(job, block), outputs = job->g.o - panel * TILE_COLS;
+    const ptrdiff_t channels = min_size(job->slice, job->g.c - slice * job->slice);
+    const ptrdiff_t whole = whole_rows(tiles);
+    v += slice * job->v_slice;
+    for (int t = 0; t < WINOGRAD_PLANES; t++, u += job->u_plane, v += job->v_plane) {
+        target to = {m + t * job->m_plane, TILE_COLS, slice > 0};
+        ptrdiff_t row = 0;
+        for (; row < whole; row += TILE_ROWS, to.at += TILE_ROWS * TILE_COLS)
+            multiply_columns(channels, TILE_ROWS, v + row * job->v_row, job->v_row, 1, u, TILE_COLS,
+                             outputs, next_part(job, tiles, row, v, u), to);
+        for (; row < tiles; row += SHORT_ROWS, to.at += SHORT_ROWS * TILE_COLS)
+            multiply_columns(channels, SHORT_ROWS, v + row * job->v_row, job->v_row, 1, u,
+                             TILE_COLS, outputs, next_part(job, tiles, row, v, u), to);
+    }
 }
 
 /* ---- The plan -------------------------------------------------------------------------- */
@@ -194,25 +210,36 @@ static size_t v_bytes(const job_t *job) {
     return bytes_of(WINOGRAD_PLANES * job->v_plane, sizeof(real));
 }
 
+static size_t m_bytes(const job_t *job) {
+    return bytes_of(WINOGRAD_PLANES * job->m_plane, sizeof(real));
+}
+
 static job_t make_job(const cnet_conv2d *g) {
+    const tiling t = tiling_of(g);
     job_t job = {
         .g = *g,
-        .t = tiling_of(g),
+        .t = t,
         .panels = ceil_div(g->o, TILE_COLS),
-        .v_row = plane_step(g->c),
-        .u_plane = plane_step(g->c * TILE_COLS),
+        .share_filters = t.count >= g->o,
     };
-    job.share_filters = job.t.count >= g->o;
+    const ptrdiff_t most_channels = job.share_filters ? g->c : MOST_CHANNELS;
+    job.slice = round_up(ceil_div(g->c, ceil_div(g->c, most_channels)), LANES);
+    job.v_row = plane_step(job.slice);
+    job.u_plane = plane_step(job.slice * TILE_COLS);
     const ptrdiff_t tile_bytes =
         WINOGRAD_PLANES * (job.v_row + TILE_COLS) * (ptrdiff_t)sizeof(real);
     const ptrdiff_t most =
         job.share_filters ? max_size(LEAST_TILES, BLOCK_BYTES / tile_bytes) : MOST_TILES;
-    job.block = round_up(ceil_div(job.t.count, ceil_div(job.t.count, most)), TILE_ROWS);
-    job.blocks = ceil_div(job.t.count, job.block);
-    job.v_plane = plane_step(job.block * job.v_row);
+    job.blocks = ceil_div(job.t.count, most);
+    if (job.share_filters)
+        job.blocks = max_size(
+            job.blocks, min_size(round_up(job.blocks, EVEN_BLOCKS), job.t.count / LEAST_TILES));
+    job.block = ceil_div(ceil_div(job.t.count, TILE_ROWS), job.blocks) * TILE_ROWS;
+    job.v_slice = job.block * job.v_row;
+    job.v_plane = plane_step(ceil_div(g->c, job.slice) * job.v_slice);
     job.m_plane = plane_step(job.block * TILE_COLS);
-    job.bytes_per_thread = (job.share_filters ? v_bytes(&job) : u_bytes(&job)) +
-                           bytes_of(WINOGRAD_PLANES * job.m_plane, sizeof(real));
+    job.bytes_per_thread = job.share_filters ? v_bytes(&job) + m_bytes(&job)
+                                             : u_bytes(&job) + (size_t)job.blocks * m_bytes(&job);
     return job;
 }
 
@@ -232,27 +259,27 @@ static void transform_block(const job_t *job, ptrdiff_t block, ptrdiff_t c0, ptr
                             real *v) {
     const cnet_conv2d *g = &job->g;
     const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
-    const operand to = {v, job->v_plane, 0, job->v_row, job->v_row};
-    const ptrdiff_t first = block * job->block;
-    transform_images(&m, &job->t, first, min_size(job->block, job->t.count - first), c0, c1, &to);
+    const operand to = {v, job->v_plane, job->v_slice, job->v_row, job->slice};
+    transform_images(&m, &job->t, begin_of(job, block), tiles_of(job, block), c0, c1, &to);
 }
 
-static ptrdiff_t slices(const job_t *job) { return ceil_div(job->g.c, SLICE_CHANNELS); }
+static ptrdiff_t chunks_each(const job_t *job) { return ceil_div(job->g.c, CHUNK_CHANNELS); }
 
 /* Transforms a panel of outputs and a slice of the channels. */
 static void filters_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const ptrdiff_t panel = chunk / slices(job), c = chunk % slices(job) * SLICE_CHANNELS;
-    transform_filters(job, panel, c, min_size(job->g.c, c + SLICE_CHANNELS), shared_u(job, panel));
+    const ptrdiff_t panel = chunk / chunks_each(job), c = chunk % chunks_each(job) * CHUNK_CHANNELS;
+    transform_filters(job, panel, c, min_size(job->g.c, c + CHUNK_CHANNELS),
+                      shared_u(job, panel) + c * TILE_COLS);
 }
 
-/* Transforms a block of tiles and a slice of the channels. */
+/* Transforms a block of tiles and some of the channels. */
 static void images_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     const job_t *job = argument;
-    const ptrdiff_t block = chunk / slices(job), c = chunk % slices(job) * SLICE_CHANNELS;
-    transform_block(job, block, c, min_size(job->g.c, c + SLICE_CHANNELS), shared_v(job, block));
+    const ptrdiff_t block = chunk / chunks_each(job), c = chunk % chunks_each(job) * CHUNK_CHANNELS;
+    transform_block(job, block, c, min_size(job->g.c, c + CHUNK_CHANNELS), shared_v(job, block));
 }
 
 static void block_chunk(const void *argument, ptrdiff_t block, int slot) {
@@ -260,17 +287,24 @@ static void block_chunk(const void *argument, ptrdiff_t block, int slot) {
     real *v = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *m = v + v_bytes(job) / sizeof(real);
     transform_block(job, block, 0, job->g.c, v);
-    for (ptrdiff_t panel = 0; panel < job->panels; panel++)
-        multiply(job, block, panel, v, shared_u(job, panel), m);
+    for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
+        multiply(job, block, panel, 0, v, shared_u(job, panel), m);
+        transform_outputs(job, block, panel, m);
+    }
 }
 
 static void panel_chunk(const void *argument, ptrdiff_t panel, int slot) {
     const job_t *job = argument;
     real *u = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
     real *m = u + u_bytes(job) / sizeof(real);
-    transform_filters(job, panel, 0, job->g.c, u);
+    const ptrdiff_t step = (ptrdiff_t)(m_bytes(job) / sizeof(real));
+    for (ptrdiff_t c = 0; c < job->g.c; c += job->slice) {
+        transform_filters(job, panel, c, min_size(job->g.c, c + job->slice), u);
+        for (ptrdiff_t block = 0; block < job->blocks; block++)
+            multiply(job, block, panel, c / job->slice, shared_v(job, block), u, m + block * step);
+    }
     for (ptrdiff_t block = 0; block < job->blocks; block++)
-        multiply(job, block, panel, shared_v(job, block), u, m);
+        transform_outputs(job, block, panel, m + block * step);
 }
 
 static size_t workspace_of(const cnet_conv2d *g, int threads) {
@@ -282,10 +316,10 @@ static void run_job(job_t *job, const cnet_call *call) {
     job->shared = (real *)call->workspace;
     job->workspace = call->workspace + shared_bytes(job);
     if (job->share_filters) {
-        cnet_parallel(filters_chunk, job, job->panels * slices(job), call->threads);
+        cnet_parallel(filters_chunk, job, job->panels * chunks_each(job), call->threads);
         cnet_parallel(block_chunk, job, job->blocks, call->threads);
     } else {
-        cnet_parallel(images_chunk, job, job->blocks * slices(job), call->threads);
+        cnet_parallel(images_chunk, job, job->blocks * chunks_each(job), call->threads);
         cnet_parallel(panel_chunk, job, job->panels, call->threads);
     }
 }

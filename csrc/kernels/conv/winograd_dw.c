@@ -97,18 +97,13 @@ static inline void add_cells(const job_t *job, ptrdiff_t panel, real *to, ptrdif
 UNROLLED void transform_sums(const job_t *job, ptrdiff_t o, ptrdiff_t c, ptrdiff_t channels,
                              const real *sums, const int taps) {
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t outputs = min_size(LANES, g->o - o), area = taps * taps;
+    const ptrdiff_t area = taps * taps;
     vec dw[SLICE * WINOGRAD_LARGEST * WINOGRAD_LARGEST + VECTOR_BYTES / sizeof(real)];
     for (ptrdiff_t i = 0; i < channels; i++)
         winograd_combine_2d(taps, FILTER_SCALE, (const vec *)(sums + i * TILE_COLS),
                             SUMS_PLANE / LANES, dw + i * area, taps);
-    for (ptrdiff_t t = 0; t < channels * area; t += LANES) {
-        vec rows[VECTOR_BYTES / sizeof(real)];
-        load_transposed((const real *)(dw + t), LANES, rows);
-        for (ptrdiff_t r = 0; r < outputs; r++)
-            store_run(job->arrays.to + (((o + r) * g->c + c) * area + t), rows[r],
-                      channels * area - t);
-    }
+    store_transposed((const real *)dw, LANES, channels * area, g->o - o,
+                     job->arrays.to + (o * g->c + c) * area, g->c * area);
 }
 
 /* Stores the results of some channels of a slice, for a panel of outputs. */

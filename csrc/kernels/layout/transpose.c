@@ -51,12 +51,8 @@ static void transpose_block(const real *x, real *y, const cnet_norm *g, range ro
     const ptrdiff_t end = rows.begin + (rows.end - rows.begin) / LANES * LANES;
     const ptrdiff_t right = columns.begin + (columns.end - columns.begin) / LANES * LANES;
     for (ptrdiff_t c = rows.begin; c < end; c += LANES) {
-        for (ptrdiff_t s = columns.begin; s < right; s += LANES) {
-            vec square[VECTOR_BYTES / sizeof(real)];
-            load_transposed(x + (c * g->size + s), g->size, square);
-            for (ptrdiff_t i = 0; i < LANES; i++)
-                store(y + ((s + i) * g->c + c), square[i]);
-        }
+        for (ptrdiff_t s = columns.begin; s < right; s += LANES)
+            transpose_square(x + (c * g->size + s), g->size, y + (s * g->c + c), g->c);
     }
     transpose_cells(x, y, g, (range){rows.begin, end}, (range){right, columns.end});
     transpose_cells(x, y, g, (range){end, rows.end}, columns);

@@ -5,7 +5,8 @@ pixels and multiplied 6 or 8 at a time, in blocks of 18 to 64 and, for the gradi
 in groups of 128 or more. Outputs stand in panels of 4 to 48, channels in vectors of 2 to 16 and
 slices of 16 to 32, by the instruction set and the dtype. For the gradient of the filters, tiles are
 divided into up to 16 parts of several groups. Where there are more outputs than tiles,
-all images are transformed first, otherwise all filters.
+all images are transformed first, otherwise all filters; channels are then multiplied in slices of
+at most 128.
 """
 
 import dataclasses
@@ -54,6 +55,8 @@ def _with_3x3() -> Iterator[Conv2dCase]:
         case((1, 4, 45, 42), (600, 4, 3, 3), padding=1, name="132 tiles, 600 outputs"),
         case((1, 600, 45, 42), (4, 600, 3, 3), padding=1, name="132 tiles of 600 channels"),
         case((3, 33, 22, 27), (65, 33, 3, 3), padding=1, name="crosses panels and blocks"),
+        case((2, 130, 14, 15), (144, 130, 3, 3), padding=1, name="32 tiles, two slices"),
+        case((1, 132, 33, 34), (130, 132, 3, 3), padding=1, name="81 tiles, two slices"),
     )
 
 
