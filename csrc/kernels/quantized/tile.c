@@ -90,11 +90,13 @@ typedef struct {
 } arithmetic;
 
 UNROLLED ivec add_dot(ivec sum, ivec x, ivec filter, const arithmetic how) {
-#if HAS_VNNI
+#if HAS_QUADS
     if (how.format == INT8)
         return add_quads(sum, x, filter);
-#endif
     if (how.format == INT8_PAIRS)
+        return add_pairs_of_quads(sum, x, filter);
+#endif
+    if (how.format == INT8_WORDS)
         return add_pairs(sum, x, filter);
     return (ivec)add_product((vec)sum, (vec)x, (vec)filter);
 }
@@ -150,17 +152,18 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const arit
                                 filter[v], how);
             }
     }
+    int32_t *to = t->sums;
 #pragma GCC unroll 16
     for (int p = 0; p < rows * width; p++)
 #pragma GCC unroll 4
         for (int v = 0; v < BLOCK_VECTORS; v++)
-            store_ints(t->sums + p * QBLOCK + v * BLOCK_LANES, sums[p][v]);
+            store_ints(to + p * QBLOCK + v * BLOCK_LANES, sums[p][v]);
 }
 
-/* A case for each size; sizes beyond MOST_PIXELS compile to nothing. */
+/* A case for each size; larger ones than tile_pixels compile to nothing. */
 #define CASE(rows, width)                                                                          \
     case rows * 32 + width:                                                                        \
-        if (rows * width <= MOST_PIXELS)                                                           \
+        if (rows * width <= tile_pixels(how.format))                                               \
             compute(t, rows, rows *width <= MOST_PIXELS ? width : 1, how);                         \
         break;
 #define WIDTHS(rows)                                                                               \
@@ -194,7 +197,7 @@ UNROLLED void of_size(const tile *t, int rows, int width, const arithmetic how) 
     static void name(const tile *t, int rows, int width) {                                         \
         of_size(t, rows, width, (arithmetic){__VA_ARGS__});                                        \
     }
-#if HAS_VNNI
+#if HAS_QUADS
 OF_SIZE(dense_int8, TILE_DENSE, INT8)
 OF_SIZE(channels_int8, TILE_CHANNELS, INT8)
 #endif
@@ -233,16 +236,28 @@ UNROLLED void in_parts(const tile *t, int rows, int width, compute_row *compute_
     static void name(const tile *t, int rows, int width) {                                         \
         in_parts(t, rows, width, name##_row, (arithmetic){__VA_ARGS__});                           \
     }
+#if HAS_QUADS
 IN_PARTS(dense_pairs, TILE_DENSE, INT8_PAIRS)
 IN_PARTS(channels_pairs, TILE_CHANNELS, INT8_PAIRS)
+#else
+IN_PARTS(channels_words, TILE_CHANNELS, INT8_WORDS)
+#endif
+#if HAS_WINOGRAD || !HAS_QUADS
+IN_PARTS(dense_words, TILE_DENSE, INT8_WORDS)
+#endif
 
 void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int rows, int width) {
     typedef void compute_tile(const tile *t, int rows, int width);
     static compute_tile *const tiles[][TILE_KINDS] = {
-#if HAS_VNNI
+#if HAS_QUADS
         [INT8] = {dense_int8, channels_int8},
-#endif
         [INT8_PAIRS] = {dense_pairs, channels_pairs},
+#else
+        [INT8_WORDS] = {dense_words, channels_words},
+#endif
+#if HAS_WINOGRAD
+        [INT8_WORDS] = {dense_words},
+#endif
         [BFLOAT16] = {dense_bfloat16, channels_bfloat16},
     };
     tiles[t->format][kind](t, rows, width);
