@@ -21,7 +21,7 @@ enum {
 typedef enum {
     ROWS,  /* as they are */
     FLAT,  /* 1 x 1 filters: a row is as many pixels as a tile has, in any rows */
-    IMAGES /* images of one pixel: a row is as many images as a tile has pixels */
+    IMAGES /* images of one pixel: a row is as many images as a tile may have pixels */
 } view;
 
 typedef struct {
@@ -60,14 +60,14 @@ static void find_view(job_t *job) {
         job->view = IMAGES;
         job->pixels = g->n;
         job->images = 1;
+        job->columns = most;
     } else if (is_one && !job->is_depthwise && g->sh == 1 && g->sw == 1 &&
                g->oh * g->ow == g->h * g->w) {
         job->view = FLAT;
-    }
-    if (job->view != ROWS) {
         job->columns = ceil_div(job->pixels, ceil_div(job->pixels, most));
-        job->all_rows = ceil_div(job->pixels, job->columns);
     }
+    if (job->view != ROWS)
+        job->all_rows = ceil_div(job->pixels, job->columns);
     job->has_columns = job->is_depthwise && job->format != BFLOAT16;
     job->is_staged = staged_bytes(job->format) != block_bytes(job->format) || job->view == IMAGES ||
                      job->is_depthwise || has_padding(g) || g->sh > 1 || g->sw > 1;
