@@ -20,7 +20,7 @@ enum {
 /* How the images are seen. */
 typedef enum {
     ROWS,  /* as they are */
-    FLAT,  /* 1 x 1 filters: a row is as many pixels as a tile has, in any rows */
+    FLAT,  /* 1 x 1 filters: a row is as many pixels as tiles in one call have, in any rows */
     IMAGES /* images of one pixel: a row is as many images as a tile may have pixels */
 } view;
 
@@ -38,6 +38,7 @@ typedef struct {
     ptrdiff_t x_row;                /* bytes between rows of outputs there */
     int has_columns;                /* whether quads are of columns */
     int height, width;              /* of tiles */
+    ptrdiff_t together;             /* tiles at the start of a row */
     ptrdiff_t rows, bands;          /* rows in a band; bands in an image */
     ptrdiff_t band_group, panel_group;
     int panels_first;
@@ -49,7 +50,7 @@ typedef struct {
 static void find_view(job_t *job) {
     const cnet_conv2d *g = &job->g;
     const int is_one = g->kh == 1 && g->kw == 1 && !has_padding(g);
-    const ptrdiff_t most = tile_pixels(job->format);
+    const ptrdiff_t most = has_count(job->format) ? FINISHED : tile_pixels(job->format);
     job->is_depthwise = is_depthwise(g);
     job->images = g->n;
     job->columns = g->ow;
@@ -60,7 +61,7 @@ static void find_view(job_t *job) {
         job->view = IMAGES;
         job->pixels = g->n;
         job->images = 1;
-        job->columns = most;
+        job->columns = tile_pixels(job->format);
     } else if (is_one && !job->is_depthwise && g->sh == 1 && g->sw == 1 &&
                g->oh * g->ow == g->h * g->w) {
         job->view = FLAT;
@@ -81,6 +82,8 @@ static void find_tiles(job_t *job) {
             if (columns * rows <= most && job->all_rows >= rows)
                 job->height = rows;
     job->width = (int)ceil_div(columns, ceil_div(columns, most));
+    job->together =
+        has_count(job->format) && job->height == 1 ? min_size(columns, FINISHED) / job->width : 1;
 }
 
 /* The layout of the rows that a band of `rows` rows reads. */
@@ -365,9 +368,11 @@ static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t pane
         while (height > at.rows - row)
             height /= 2;
         const ptrdiff_t columns = min_size(job->columns, job->pixels - begin - row * job->columns);
-        for (ptrdiff_t column = 0; column < columns; column += job->width) {
+        for (ptrdiff_t column = 0; column < columns; column += t->count * job->width) {
             const int width = (int)min_size(job->width, columns - column);
-            if (waiting + height * width > FINISHED) {
+            t->count = column == 0 && columns == job->columns ? job->together : 1;
+            const ptrdiff_t pixels = t->count * height * width;
+            if (waiting + pixels > FINISHED) {
                 CNET_FN(quantized_finish)(t, y, waiting, sums);
                 y += waiting * t->y_pixel;
                 waiting = 0;
@@ -376,7 +381,7 @@ static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t pane
             t->sums = sums + waiting * QBLOCK;
             CNET_FN(quantized_tile)
             (t, job->is_depthwise ? TILE_CHANNELS : TILE_DENSE, height, width);
-            waiting += height * width;
+            waiting += pixels;
         }
         row += height;
     }

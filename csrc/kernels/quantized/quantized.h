@@ -26,7 +26,7 @@ enum {
     MOST_PIXELS = FREE_PIXELS < 16 ? FREE_PIXELS : 16,
     /* Those of INT8_PAIRS leave more of them, for pairs on their way. */
     FREE_OF_PAIRS = (ISA_REGISTERS - 7) / BLOCK_VECTORS,
-    PAIRS_PIXELS = FREE_OF_PAIRS < 16 ? FREE_OF_PAIRS : 16
+    PAIRS_PIXELS = FREE_OF_PAIRS < 8 ? FREE_OF_PAIRS : 8
 };
 
 static inline ptrdiff_t qblocks_of(ptrdiff_t channels) { return ceil_div(channels, QBLOCK); }
@@ -71,16 +71,18 @@ typedef struct {
     float residual_scale, low, high;
 } outputs;
 
-/* A tile has 1, 2 or 4 rows of pixels. Offsets are in bytes, steps of y in elements. */
+/* A tile has 1, 2 or 4 rows of pixels. Tiles of one row may follow each other. Offsets are in
+ * bytes, steps of y in elements. */
 typedef struct {
     number_format format;
+    ptrdiff_t count; /* of tiles, if the format has_count */
     ptrdiff_t taps;
     const int32_t *offsets; /* of the taps in x */
     const char *filters;    /* (taps, QBLOCK) quads */
     const uint8_t *x;
     ptrdiff_t x_row;
     const int32_t *start;
-    int32_t *sums; /* (rows, width, QBLOCK) */
+    int32_t *sums; /* (count, rows, width, QBLOCK) */
     const float *scale, *bias;
     const outputs *outputs;
     ptrdiff_t y_pixel;
@@ -90,7 +92,10 @@ static inline ptrdiff_t tile_pixels(number_format format) {
     return format == INT8_PAIRS ? PAIRS_PIXELS : MOST_PIXELS;
 }
 
-/* Computes the tile; `rows` is 1, 2 or 4, and rows * width at most tile_pixels. */
+/* Whether small tiles follow each other in one call. */
+static inline int has_count(number_format format) { return format == INT8_PAIRS; }
+
+/* Computes the tiles; `rows` is 1, 2 or 4, and rows * width at most tile_pixels. */
 void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int rows, int width);
 
 /* Converts sums (count, QBLOCK) to the results of `count` pixels, the first of them at `at`. Of the
