@@ -43,10 +43,11 @@ typedef struct {
     char *scratch;                  /* of each thread */
 } job_t;
 
+/* One block of channels has too few products. */
 int CNET_FN(quantized_winograd_pays)(const cnet_conv2d *g) {
     const ptrdiff_t tiles = ceil_div(g->oh, TILE) * ceil_div(g->ow, TILE);
     return g->kh == TAPS && g->kw == TAPS && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 &&
-           g->g == 1 && g->c >= QBLOCK && g->c <= MOST_CHANNELS && g->o >= QBLOCK &&
+           g->g == 1 && g->c > QBLOCK && g->c <= MOST_CHANNELS && g->o >= QBLOCK &&
            SPENT * tiles * PLANES <= SAVED * g->oh * g->ow * TAPS * TAPS;
 }
 
