@@ -140,6 +140,22 @@ static void convolution_case(const void *data, int dots) {
     free(prepared);
 }
 
+/* Neighbouring weights whose sum is too large for pairs of products get the largest one. */
+static void fit_pairs(int8_t *weight, const cnet_conv2d *g) {
+    const ptrdiff_t channels = g->c / g->g, cells = g->kh * g->kw;
+    const int is_depthwise = g->g > 1 && g->g == g->c && g->c == g->o;
+    const ptrdiff_t step = is_depthwise ? 1 : cells, count = is_depthwise ? g->kw : channels;
+    for (ptrdiff_t t = 0; t < g->o * channels * cells; t++) {
+        if (t / step % count % 2 == 0)
+            continue;
+        const int first = weight[t - step], sum = first + weight[t];
+        if (sum > 128)
+            weight[t] = (int8_t)(128 - first);
+        if (sum < -128)
+            weight[t] = (int8_t)(-128 - first);
+    }
+}
+
 static void convolutions(void) {
     for (size_t i = 0; i < GEOMETRIES; i++) {
         const cnet_conv2d numbered = geometry_of(i), *g = &numbered;
@@ -152,6 +168,7 @@ static void convolutions(void) {
             random_floats(g->o, spread),
             random_floats(g->o, 100),
         };
+        fit_pairs(current.weight, g);
         current.bias[0] = 1e30f; /* no integer */
         if (g->o > 1)
             current.bias[1] = -1e30f;

@@ -114,6 +114,17 @@ def test_results_of_zeros_and_of_tiny_numbers() -> None:
         assert np.abs(plan(x)).max() <= 1e-30
 
 
+@pytest.mark.parametrize("groups", [1, 32])
+def test_sums_of_equal_weights(groups: int) -> None:
+    model = nn.Conv2d(32, 32, 3, stride=2, groups=groups, bias=False).eval()
+    for sign in (1, -1):
+        model.weight.data.fill_(sign)
+        x = np.ones((1, 32, 7, 7), np.float32)
+        plan = cnet.compile(model, x, dtype="int8", calibration=x)
+        expected = sign * 9 * 32 / groups
+        np.testing.assert_allclose(plan(x), expected, rtol=0.01)
+
+
 def test_percentiles_leave_out_extremes() -> None:
     model, x = nn.Conv2d(3, 4, 1).eval(), images()[:, :3].copy()
     x[0, 0, 0, 0] = 1e4

@@ -27,8 +27,7 @@ typedef struct {
 } limits;
 
 static inline vec limited(vec x, const limits *l) {
-    x = choose(x <= l->low, l->low, x);
-    return choose(x > l->high, l->high, x);
+    return at_most(at_least(x, l->low), l->high);
 }
 
 /* What a register tile sums: x[p] * filter for each of its pixels p and each tap, where a tap is

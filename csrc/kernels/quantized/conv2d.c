@@ -26,7 +26,7 @@ enum { LEAST_BYTES = 128 };
 
 static const algorithm *algorithm_of(const cnet_conv2d *g, number_format format, int has_tiles) {
 #if HAS_AMX
-    const ptrdiff_t bytes = g->kh * g->kw * round_up(g->c / g->g * (ptrdiff_t)format, QUAD);
+    const ptrdiff_t bytes = g->kh * g->kw * round_up(g->c / g->g * element_bytes(format), QUAD);
     if (has_tiles && !is_depthwise(g) && bytes * qblocks_of(g->o) >= LEAST_BYTES)
         return &amx;
 #endif
@@ -77,7 +77,7 @@ static void run(conv_arrays *arrays, const cnet_conv2d *g, int has_tiles, const 
 /* ---- 8-bit integers ----------------------------------------------------------------------- */
 
 static number_format format_of(ptrdiff_t dots) {
-    return dots == CNET_DOTS_PAIRS ? INT8_PAIRS : INT8;
+    return dots == CNET_DOTS_PAIRS ? INT8_WITHOUT_VNNI : INT8;
 }
 
 size_t CNET_FN(prepare_quantized_conv2d_workspace)(cnet_call *call) {
@@ -89,8 +89,9 @@ size_t CNET_FN(prepare_quantized_conv2d_workspace)(cnet_call *call) {
 /* Packs filters for quantized_conv2d with the same geometry, except for n, and the same `dots`; the
  * result is the workspace.
  *
- * weight (o, c/g, kh, kw), scale (o) and bias (o); `zero` is the zero point of x. Runs on the
- * calling thread. */
+ * weight (o, c/g, kh, kw), scale (o) and bias (o); `zero` is the zero point of x. The sums of
+ * channels 2i and 2i + 1 of the weights must be in [-128, 128], for depthwise convolutions those of
+ * columns 2i and 2i + 1: then pairs of products fit into 16 bits. Runs on the calling thread. */
 void CNET_FN(prepare_quantized_conv2d)(const cnet_call *call) {
     const cnet_prepare_quantized_conv2d_arguments *a = &call->prepare_quantized_conv2d;
     const ptrdiff_t cells = a->g.c / a->g.g * a->g.kh * a->g.kw;

@@ -20,8 +20,8 @@ enum {
 /* How the images are seen. */
 typedef enum {
     ROWS,  /* as they are */
-    FLAT,  /* 1 x 1 filters: a row is as many pixels as a tile has, in any rows */
-    IMAGES /* images of one pixel: a row is as many images as a tile has pixels */
+    FLAT,  /* 1 x 1 filters: a row is as many pixels as tiles in one call have, in any rows */
+    IMAGES /* images of one pixel: a row is as many images as a tile may have pixels */
 } view;
 
 typedef struct {
@@ -38,6 +38,7 @@ typedef struct {
     ptrdiff_t x_row;                /* bytes between rows of outputs there */
     int has_columns;                /* whether quads are of columns */
     int height, width;              /* of tiles */
+    ptrdiff_t together;             /* tiles at the start of a row */
     ptrdiff_t rows, bands;          /* rows in a band; bands in an image */
     ptrdiff_t band_group, panel_group;
     int panels_first;
@@ -49,6 +50,7 @@ typedef struct {
 static void find_view(job_t *job) {
     const cnet_conv2d *g = &job->g;
     const int is_one = g->kh == 1 && g->kw == 1 && !has_padding(g);
+    const ptrdiff_t most = has_count(job->format) ? FINISHED : tile_pixels(job->format);
     job->is_depthwise = is_depthwise(g);
     job->images = g->n;
     job->columns = g->ow;
@@ -59,27 +61,29 @@ static void find_view(job_t *job) {
         job->view = IMAGES;
         job->pixels = g->n;
         job->images = 1;
+        job->columns = tile_pixels(job->format);
     } else if (is_one && !job->is_depthwise && g->sh == 1 && g->sw == 1 &&
                g->oh * g->ow == g->h * g->w) {
         job->view = FLAT;
+        job->columns = ceil_div(job->pixels, ceil_div(job->pixels, most));
     }
-    if (job->view != ROWS) {
-        job->columns = MOST_PIXELS;
-        job->all_rows = ceil_div(job->pixels, MOST_PIXELS);
-    }
+    if (job->view != ROWS)
+        job->all_rows = ceil_div(job->pixels, job->columns);
     job->has_columns = job->is_depthwise && job->format != BFLOAT16;
-    job->is_staged = job->format != INT8 || job->view == IMAGES || job->is_depthwise ||
-                     has_padding(g) || g->sh > 1 || g->sw > 1;
+    job->is_staged = staged_bytes(job->format) != block_bytes(job->format) || job->view == IMAGES ||
+                     job->is_depthwise || has_padding(g) || g->sh > 1 || g->sw > 1;
 }
 
 static void find_tiles(job_t *job) {
-    const ptrdiff_t columns = job->columns;
+    const ptrdiff_t columns = job->columns, most = tile_pixels(job->format);
     job->height = 1;
     if (job->view == ROWS)
         for (int rows = 4; rows > 1 && job->height == 1; rows /= 2)
-            if (columns * rows <= MOST_PIXELS && job->all_rows >= rows)
+            if (columns * rows <= most && job->all_rows >= rows)
                 job->height = rows;
-    job->width = (int)ceil_div(columns, ceil_div(columns, MOST_PIXELS));
+    job->width = (int)ceil_div(columns, ceil_div(columns, most));
+    job->together =
+        has_count(job->format) && job->height == 1 ? min_size(columns, FINISHED) / job->width : 1;
 }
 
 /* The layout of the rows that a band of `rows` rows reads. */
@@ -88,7 +92,7 @@ static void find_layout(job_t *job, ptrdiff_t rows) {
     job->rows = rows;
     job->pixel = job->has_columns ? QBLOCK * QUAD : staged_bytes(job->format);
     if (job->view == IMAGES) {
-        job->plane = job->pitch = MOST_PIXELS * job->pixel;
+        job->plane = job->pitch = job->columns * job->pixel;
         job->x_row = job->blocks * job->plane;
         job->band_bytes = (size_t)(rows * job->x_row);
     } else if (job->has_columns) {
@@ -219,9 +223,12 @@ static place place_of(const job_t *job, ptrdiff_t band) {
     return (place){band / job->bands, top, min_size(job->rows, job->all_rows - top)};
 }
 
+/* Whether bytes are staged as 16-bit integers. */
+static inline int has_words(const job_t *job) { return !HAS_QUADS && job->format == INT8_WORDS; }
+
 /* Padding. */
 static void stage_zeros(const job_t *job, uint8_t *to, ptrdiff_t bytes) {
-    if (job->format == INT8_PAIRS)
+    if (has_words(job))
         for (ptrdiff_t k = 0; k < bytes / 2; k++)
             ((int16_t *)to)[k] = (int16_t)job->arrays->zero;
     else
@@ -231,12 +238,12 @@ static void stage_zeros(const job_t *job, uint8_t *to, ptrdiff_t bytes) {
 /* Pixels of a block, `step` pixels apart, as the tiles read them. */
 static void stage_pixels(const job_t *job, uint8_t *to, const uint8_t *from, ptrdiff_t step,
                          ptrdiff_t count) {
-    if (job->format == INT8 && step == 1)
+    if (job->pixel == QBLOCK && step == 1)
         memcpy(to, from, (size_t)(count * QBLOCK));
-    else if (job->format == INT8)
+    else if (job->pixel == QBLOCK)
         for (ptrdiff_t t = 0; t < count; t++)
             memcpy(to + t * QBLOCK, from + t * step * QBLOCK, QBLOCK);
-    else if (job->format == INT8_PAIRS)
+    else if (has_words(job))
         for (ptrdiff_t t = 0; t < count; t++, from += step * QBLOCK, to += sizeof(halves)) {
             const halves pixel = widen_bytes(from);
             memcpy(to, &pixel, sizeof pixel);
@@ -248,14 +255,14 @@ static void stage_pixels(const job_t *job, uint8_t *to, const uint8_t *from, ptr
                       of_bfloat16(load_halves((const uint16_t *)from + v * BLOCK_LANES)));
 }
 
-/* The pixels of images as columns: (rows, blocks, MOST_PIXELS). */
+/* The pixels of images as columns: (rows, blocks, columns). */
 static void stage_images(const job_t *job, ptrdiff_t top, ptrdiff_t rows, uint8_t *to) {
-    const ptrdiff_t end = min_size(job->pixels, (top + rows) * MOST_PIXELS);
-    for (ptrdiff_t n = top * MOST_PIXELS; n < end; n++)
+    const ptrdiff_t columns = job->columns, end = min_size(job->pixels, (top + rows) * columns);
+    for (ptrdiff_t n = top * columns; n < end; n++)
         for (ptrdiff_t b = 0; b < job->blocks; b++)
             stage_pixels(job,
-                         to + (n / MOST_PIXELS - top) * job->x_row + b * job->plane +
-                             n % MOST_PIXELS * job->pixel,
+                         to + (n / columns - top) * job->x_row + b * job->plane +
+                             n % columns * job->pixel,
                          job->arrays->x + (n * job->blocks + b) * block_bytes(job->format), 1, 1);
 }
 
@@ -288,25 +295,26 @@ static void stage_block(const job_t *job, const uint8_t *x, place at, uint8_t *t
         }
 }
 
-/* Of one row of a block: at each place, a quad of neighbouring columns of each channel. */
-UNROLLED void stage_quads(const job_t *job, const uint8_t *row, uint8_t *to,
-                          const number_format format) {
-    const cnet_conv2d *g = &job->g;
-    const int bits = 32 / (int)quad_size(format); /* of an element */
+/* Of one row of a block: at each place, a quad of neighbouring columns of each channel. `step` is
+ * the stride. Places before the first one have its first columns. */
+UNROLLED void stage_quads(const job_t *job, const uint8_t *row, uint8_t *to, const int step) {
+    enum { COLUMNS = HAS_QUADS ? 4 : 2, BITS = 32 / COLUMNS };
+    const ptrdiff_t width = row ? job->g.w : 0, places = job->pitch / (QBLOCK * QUAD);
     uint8_t zeros[QBLOCK];
     memset(zeros, job->arrays->zero, QBLOCK);
-    const ptrdiff_t width = row ? g->w : 0, step = g->sw;
     ivec quads[BLOCK_VECTORS] = {0};
-    ptrdiff_t column = -g->pw;
-    ptrdiff_t next = quad_size(format);
-    for (ptrdiff_t place = job->pitch / job->pixel; place > 0; place--, next = step) {
-        for (ptrdiff_t k = 0; k < next; k++, column++) {
+    ptrdiff_t column = -job->g.pw;
+    for (ptrdiff_t place = 1 - COLUMNS / step; place < places; place++) {
+#pragma GCC unroll 2
+        for (int k = 0; k < step; k++, column++) {
             const uint8_t *from = column >= 0 && column < width ? row + column * QBLOCK : zeros;
 #pragma GCC unroll 4
             for (int v = 0; v < BLOCK_VECTORS; v++)
-                quads[v] = shift_right(quads[v], bits) | load_bytes(from + v * BLOCK_LANES)
-                                                             << (32 - bits);
+                quads[v] = shift_right(quads[v], BITS) | load_bytes(from + v * BLOCK_LANES)
+                                                             << (32 - BITS);
         }
+        if (place < 0)
+            continue;
 #pragma GCC unroll 4
         for (int v = 0; v < BLOCK_VECTORS; v++, to += VECTOR_BYTES)
             store_ints((int32_t *)to, quads[v]);
@@ -320,10 +328,10 @@ static void stage_columns(const job_t *job, const uint8_t *x, place at, uint8_t 
     for (ptrdiff_t row = 0; row < count; row++, to += job->pitch) {
         const ptrdiff_t ih = at.top * g->sh - g->ph + row;
         const uint8_t *from = ih >= 0 && ih < g->h ? x + ih * g->w * QBLOCK : NULL;
-        if (job->format == INT8)
-            stage_quads(job, from, to, INT8);
+        if (g->sw == 1)
+            stage_quads(job, from, to, 1);
         else
-            stage_quads(job, from, to, INT8_PAIRS);
+            stage_quads(job, from, to, 2);
     }
 }
 
@@ -360,9 +368,11 @@ static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t pane
         while (height > at.rows - row)
             height /= 2;
         const ptrdiff_t columns = min_size(job->columns, job->pixels - begin - row * job->columns);
-        for (ptrdiff_t column = 0; column < columns; column += job->width) {
+        for (ptrdiff_t column = 0; column < columns; column += t->count * job->width) {
             const int width = (int)min_size(job->width, columns - column);
-            if (waiting + height * width > FINISHED) {
+            t->count = column == 0 && columns == job->columns ? job->together : 1;
+            const ptrdiff_t pixels = t->count * height * width;
+            if (waiting + pixels > FINISHED) {
                 CNET_FN(quantized_finish)(t, y, waiting, sums);
                 y += waiting * t->y_pixel;
                 waiting = 0;
@@ -371,7 +381,7 @@ static void run_band(const job_t *job, tile *t, const uint8_t *x, ptrdiff_t pane
             t->sums = sums + waiting * QBLOCK;
             CNET_FN(quantized_tile)
             (t, job->is_depthwise ? TILE_CHANNELS : TILE_DENSE, height, width);
-            waiting += height * width;
+            waiting += pixels;
         }
         row += height;
     }

@@ -9,12 +9,12 @@
 #include <immintrin.h>
 #endif
 
-/* Whether vpdpbusd and tiles can be used: they belong to CPUs that have VNNI and AMX, see
- * runtime/cpu.h. */
+/* Whether there is code for quads of bytes, and for tiles. CPUs have vpdpbusd and tiles if they
+ * have VNNI and AMX, see runtime/cpu.h. */
 #if defined(__AVX2__)
-#define HAS_VNNI 1
+#define HAS_QUADS 1
 #else
-#define HAS_VNNI 0
+#define HAS_QUADS 0
 #endif
 #if defined(__AVX512F__) && defined(__linux__)
 #define HAS_AMX 1
@@ -81,7 +81,7 @@ static inline ivec add_pairs(ivec sum, ivec a, ivec b) {
 #endif
 }
 
-#if HAS_VNNI
+#if HAS_QUADS
 /* sum + x0 w0 + x1 w1 + x2 w2 + x3 w3 for the four unsigned bytes of a lane of x and the four
  * signed ones of w. Exact. */
 static inline ivec add_quads(ivec sum, ivec x, ivec w) {
@@ -91,6 +91,16 @@ static inline ivec add_quads(ivec sum, ivec x, ivec w) {
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
 #endif
     return sum;
+}
+
+/* The same without vpdpbusd. Exact if x0 w0 + x1 w1 and x2 w2 + x3 w3 fit into 16 bits. */
+static inline ivec add_pairs_of_quads(ivec sum, ivec x, ivec w) {
+#if defined(__AVX512F__)
+    const ivec pairs = (ivec)_mm512_maddubs_epi16((__m512i)x, (__m512i)w);
+#else
+    const ivec pairs = (ivec)_mm256_maddubs_epi16((__m256i)x, (__m256i)w);
+#endif
+    return add_pairs(sum, pairs, splat(0x10001));
 }
 #endif
 

@@ -23,24 +23,32 @@ enum {
     /* Pixels of a register tile: their sums leave registers for a vector of filters and one of x.
      */
     FREE_PIXELS = (ISA_REGISTERS - 3) / BLOCK_VECTORS,
-    MOST_PIXELS = FREE_PIXELS < 16 ? FREE_PIXELS : 16
+    MOST_PIXELS = FREE_PIXELS < 16 ? FREE_PIXELS : 16,
+    /* Those of INT8_PAIRS leave more of them, for pairs on their way. */
+    FREE_OF_PAIRS = (ISA_REGISTERS - 7) / BLOCK_VECTORS,
+    PAIRS_PIXELS = FREE_OF_PAIRS < 8 ? FREE_OF_PAIRS : 8
 };
 
 static inline ptrdiff_t qblocks_of(ptrdiff_t channels) { return ceil_div(channels, QBLOCK); }
 
-/* The formats of images. For CPUs without vpdpbusd, convolutions of 8-bit images stage x and pack
- * filters as 16-bit integers, which is INT8_PAIRS. */
-typedef enum { INT8, INT8_PAIRS, BFLOAT16 } number_format;
+/* The formats of images. Those of 8-bit images differ in how a lane adds products:
+ *     INT8        four at once, by vpdpbusd;
+ *     INT8_PAIRS  two sums of two, which fit into 16 bits;
+ *     INT8_WORDS  two, of x and filters that are staged and packed as 16-bit integers. */
+typedef enum { INT8, INT8_PAIRS, INT8_WORDS, BFLOAT16 } number_format;
 
-/* Bytes of an element of an image, and of a packed filter. */
-static inline ptrdiff_t element_bytes(number_format format) { return format == BFLOAT16 ? 2 : 1; }
-static inline ptrdiff_t filter_bytes(number_format format) { return format == INT8 ? 1 : 2; }
+/* What direct sums use without vpdpbusd. */
+enum { INT8_WITHOUT_VNNI = HAS_QUADS ? INT8_PAIRS : INT8_WORDS };
 
 /* Elements of a quad: four 8-bit integers, two 16-bit integers, or one bfloat16, which staged x
  * holds as float32. */
 static inline ptrdiff_t quad_size(number_format format) {
-    return format == INT8 ? 4 : format == INT8_PAIRS ? 2 : 1;
+    return format <= INT8_PAIRS ? 4 : format == INT8_WORDS ? 2 : 1;
 }
+
+/* Bytes of an element of an image, and of a packed filter. */
+static inline ptrdiff_t element_bytes(number_format format) { return format == BFLOAT16 ? 2 : 1; }
+static inline ptrdiff_t filter_bytes(number_format format) { return format <= INT8_PAIRS ? 1 : 2; }
 
 /* Bytes of a pixel of a block: in an image, and as it is staged. */
 static inline ptrdiff_t block_bytes(number_format format) { return QBLOCK * element_bytes(format); }
@@ -63,22 +71,31 @@ typedef struct {
     float residual_scale, low, high;
 } outputs;
 
-/* A tile has 1, 2 or 4 rows of pixels. Offsets are in bytes, steps of y in elements. */
+/* A tile has 1, 2 or 4 rows of pixels. Tiles of one row may follow each other. Offsets are in
+ * bytes, steps of y in elements. */
 typedef struct {
     number_format format;
+    ptrdiff_t count; /* of tiles, if the format has_count */
     ptrdiff_t taps;
     const int32_t *offsets; /* of the taps in x */
     const char *filters;    /* (taps, QBLOCK) quads */
     const uint8_t *x;
     ptrdiff_t x_row;
     const int32_t *start;
-    int32_t *sums; /* (rows, width, QBLOCK) */
+    int32_t *sums; /* (count, rows, width, QBLOCK) */
     const float *scale, *bias;
     const outputs *outputs;
     ptrdiff_t y_pixel;
 } tile;
 
-/* Computes the tile; `rows` is 1, 2 or 4, and rows * width at most MOST_PIXELS. */
+static inline ptrdiff_t tile_pixels(number_format format) {
+    return format == INT8_PAIRS ? PAIRS_PIXELS : MOST_PIXELS;
+}
+
+/* Whether small tiles follow each other in one call. */
+static inline int has_count(number_format format) { return format == INT8_PAIRS; }
+
+/* Computes the tiles; `rows` is 1, 2 or 4, and rows * width at most tile_pixels. */
 void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int rows, int width);
 
 /* Converts sums (count, QBLOCK) to the results of `count` pixels, the first of them at `at`. Of the
@@ -118,7 +135,7 @@ workspace_of CNET_FN(quantized_direct_workspace), CNET_FN(quantized_winograd_wor
     CNET_FN(quantized_amx_workspace);
 run_conv CNET_FN(quantized_direct), CNET_FN(quantized_winograd), CNET_FN(quantized_amx);
 
-/* Whether winograd.c computes a convolution of INT8_PAIRS, in less time than direct.c. */
+/* Whether winograd.c computes a convolution without vpdpbusd, in less time than direct.c. */
 int CNET_FN(quantized_winograd_pays)(const cnet_conv2d *g);
 
 #define UNROLLED static inline __attribute__((always_inline))
@@ -139,7 +156,8 @@ static inline char *put_weight(number_format format, const void *weight, ptrdiff
                            : format == BFLOAT16 ? ((const int16_t *)weight)[index]
                                                 : ((const int8_t *)weight)[index];
     const int8_t byte = (int8_t)number;
-    memcpy(to, format == INT8 ? (const void *)&byte : &number, (size_t)filter_bytes(format));
+    memcpy(to, filter_bytes(format) == 1 ? (const void *)&byte : &number,
+           (size_t)filter_bytes(format));
     return to + filter_bytes(format);
 }
 

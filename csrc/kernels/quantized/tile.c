@@ -90,11 +90,13 @@ typedef struct {
 } arithmetic;
 
 UNROLLED ivec add_dot(ivec sum, ivec x, ivec filter, const arithmetic how) {
-#if HAS_VNNI
+#if HAS_QUADS
     if (how.format == INT8)
         return add_quads(sum, x, filter);
-#endif
     if (how.format == INT8_PAIRS)
+        return add_pairs_of_quads(sum, x, filter);
+#endif
+    if (how.format == INT8_WORDS)
         return add_pairs(sum, x, filter);
     return (ivec)add_product((vec)sum, (vec)x, (vec)filter);
 }
@@ -113,7 +115,8 @@ UNROLLED ivec load_filters(const char *filters, int v, const arithmetic how) {
     return load_ints(filters + v * VECTOR_BYTES);
 }
 
-UNROLLED void compute(const tile *t, const int rows, const int width, const arithmetic how) {
+UNROLLED void compute(const tile *t, const uint8_t *at, int32_t *to, const int rows,
+                      const int width, const arithmetic how) {
     ivec sums[MOST_PIXELS][BLOCK_VECTORS];
 #pragma GCC unroll 16
     for (int p = 0; p < rows * width; p++)
@@ -126,7 +129,7 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const arit
         const uint8_t *x[4];
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
-            x[r] = t->x + (t->offsets[k] + r * t->x_row);
+            x[r] = at + (t->offsets[k] + r * t->x_row);
             __asm__("" : "+r"(x[r])); /* one pointer for each row */
         }
         __builtin_prefetch(filters + FILTERS_AHEAD * tap_bytes(how));
@@ -154,14 +157,23 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const arit
     for (int p = 0; p < rows * width; p++)
 #pragma GCC unroll 4
         for (int v = 0; v < BLOCK_VECTORS; v++)
-            store_ints(t->sums + p * QBLOCK + v * BLOCK_LANES, sums[p][v]);
+            store_ints(to + p * QBLOCK + v * BLOCK_LANES, sums[p][v]);
 }
 
-/* A case for each size; sizes beyond MOST_PIXELS compile to nothing. */
+UNROLLED void compute_all(const tile *t, const uint8_t *x, int32_t *sums, const int rows,
+                          const int width, const arithmetic how) {
+    for (ptrdiff_t left = has_count(how.format) ? t->count : 1; left > 0; left--) {
+        compute(t, x, sums, rows, width, how);
+        x += width * pixel_bytes(how);
+        sums += rows * width * QBLOCK;
+    }
+}
+
+/* A case for each size; larger ones than tile_pixels compile to nothing. */
 #define CASE(rows, width)                                                                          \
     case rows * 32 + width:                                                                        \
-        if (rows * width <= MOST_PIXELS)                                                           \
-            compute(t, rows, rows *width <= MOST_PIXELS ? width : 1, how);                         \
+        if (rows * width <= tile_pixels(how.format))                                               \
+            compute_all(t, x, sums, rows, rows *width <= MOST_PIXELS ? width : 1, how);            \
         break;
 #define WIDTHS(rows)                                                                               \
     CASE(rows, 1)                                                                                  \
@@ -183,6 +195,8 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const arit
     CASE(rows, 16)
 
 UNROLLED void of_size(const tile *t, int rows, int width, const arithmetic how) {
+    const uint8_t *x = t->x;
+    int32_t *sums = t->sums;
     switch (rows * 32 + width) {
         WIDTHS(1)
         MORE_WIDTHS(1)
@@ -194,55 +208,55 @@ UNROLLED void of_size(const tile *t, int rows, int width, const arithmetic how) 
     static void name(const tile *t, int rows, int width) {                                         \
         of_size(t, rows, width, (arithmetic){__VA_ARGS__});                                        \
     }
-#if HAS_VNNI
+#if HAS_QUADS
 OF_SIZE(dense_int8, TILE_DENSE, INT8)
 OF_SIZE(channels_int8, TILE_CHANNELS, INT8)
 #endif
 OF_SIZE(dense_bfloat16, TILE_DENSE, BFLOAT16)
 OF_SIZE(channels_bfloat16, TILE_CHANNELS, BFLOAT16)
 
-/* ---- Tiles in parts of one row, which are enough where there are few registers ---- */
+/* ---- Tiles row by row, which is enough where there are few registers ---- */
 
-enum { PART_PIXELS = MOST_PIXELS < 8 ? MOST_PIXELS : 8 };
+typedef void compute_row(const tile *t, const uint8_t *x, int32_t *sums, int width);
 
-typedef void compute_row(const tile *t, int width);
-
-UNROLLED void of_width(const tile *t, int width, const arithmetic how) {
+UNROLLED void of_width(const tile *t, const uint8_t *x, int32_t *sums, int width,
+                       const arithmetic how) {
     const int rows = 1;
     switch (rows * 32 + width) { WIDTHS(1) }
 }
 
-UNROLLED void in_parts(const tile *t, int rows, int width, compute_row *compute_part,
-                       const arithmetic how) {
-    if (rows == 1 && width <= PART_PIXELS) {
-        compute_part(t, width);
-        return;
-    }
-    tile part = *t;
-    for (int row = 0; row < rows; row++)
-        for (int p = 0; p < width; p += PART_PIXELS) {
-            part.x = t->x + row * t->x_row + p * pixel_bytes(how);
-            part.sums = t->sums + (row * width + p) * QBLOCK;
-            compute_part(&part, (int)min_size(width - p, PART_PIXELS));
-        }
+UNROLLED void row_by_row(const tile *t, int rows, int width, compute_row *row) {
+    for (int r = 0; r < rows; r++)
+        row(t, t->x + r * t->x_row, t->sums + r * width * QBLOCK, width);
 }
-#define IN_PARTS(name, ...)                                                                        \
-    static __attribute__((noinline)) void name##_row(const tile *t, int width) {                   \
-        of_width(t, width, (arithmetic){__VA_ARGS__});                                             \
+#define ROW_BY_ROW(name, ...)                                                                      \
+    static __attribute__((noinline)) void name##_row(const tile *t, const uint8_t *x,              \
+                                                     int32_t *sums, int width) {                   \
+        of_width(t, x, sums, width, (arithmetic){__VA_ARGS__});                                    \
     }                                                                                              \
-    static void name(const tile *t, int rows, int width) {                                         \
-        in_parts(t, rows, width, name##_row, (arithmetic){__VA_ARGS__});                           \
-    }
-IN_PARTS(dense_pairs, TILE_DENSE, INT8_PAIRS)
-IN_PARTS(channels_pairs, TILE_CHANNELS, INT8_PAIRS)
+    static void name(const tile *t, int rows, int width) { row_by_row(t, rows, width, name##_row); }
+#if HAS_QUADS
+ROW_BY_ROW(dense_pairs, TILE_DENSE, INT8_PAIRS)
+ROW_BY_ROW(channels_pairs, TILE_CHANNELS, INT8_PAIRS)
+#else
+ROW_BY_ROW(channels_words, TILE_CHANNELS, INT8_WORDS)
+#endif
+#if HAS_WINOGRAD || !HAS_QUADS
+ROW_BY_ROW(dense_words, TILE_DENSE, INT8_WORDS)
+#endif
 
 void CNET_FN(quantized_tile)(const tile *t, tile_kind kind, int rows, int width) {
     typedef void compute_tile(const tile *t, int rows, int width);
     static compute_tile *const tiles[][TILE_KINDS] = {
-#if HAS_VNNI
+#if HAS_QUADS
         [INT8] = {dense_int8, channels_int8},
-#endif
         [INT8_PAIRS] = {dense_pairs, channels_pairs},
+#else
+        [INT8_WORDS] = {dense_words, channels_words},
+#endif
+#if HAS_WINOGRAD
+        [INT8_WORDS] = {dense_words},
+#endif
         [BFLOAT16] = {dense_bfloat16, channels_bfloat16},
     };
     tiles[t->format][kind](t, rows, width);

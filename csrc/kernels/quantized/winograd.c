@@ -43,10 +43,11 @@ typedef struct {
     char *scratch;                  /* of each thread */
 } job_t;
 
+/* One block of channels has too few products. */
 int CNET_FN(quantized_winograd_pays)(const cnet_conv2d *g) {
     const ptrdiff_t tiles = ceil_div(g->oh, TILE) * ceil_div(g->ow, TILE);
     return g->kh == TAPS && g->kw == TAPS && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 &&
-           g->g == 1 && g->c >= QBLOCK && g->c <= MOST_CHANNELS && g->o >= QBLOCK &&
+           g->g == 1 && g->c > QBLOCK && g->c <= MOST_CHANNELS && g->o >= QBLOCK &&
            SPENT * tiles * PLANES <= SAVED * g->oh * g->ow * TAPS * TAPS;
 }
 
@@ -57,10 +58,10 @@ static job_t make_job(const cnet_conv2d *g) {
         .columns = ceil_div(g->ow, TILE),
         .blocks = qblocks_of(g->c),
         .panels = qblocks_of(g->o),
-        .taps = ceil_div(g->c, quad_size(INT8_PAIRS)),
+        .taps = ceil_div(g->c, quad_size(INT8_WORDS)),
     };
     job.groups = ceil_div(g->n * job.rows * job.columns, MOST_PIXELS);
-    job.plane = job.blocks * MOST_PIXELS * staged_bytes(INT8_PAIRS);
+    job.plane = job.blocks * MOST_PIXELS * staged_bytes(INT8_WORDS);
     job.group = PLANES * job.plane;
     const ptrdiff_t cost = PLANES * job.taps * MOST_PIXELS; /* of a panel of a group */
     const ptrdiff_t of_image = job.rows * job.columns * PLANES * job.taps * job.panels;
@@ -96,10 +97,11 @@ static int16_t transform_filter(const int8_t *w, ptrdiff_t plane) {
 void CNET_FN(quantized_winograd_put)(const cnet_conv2d *g, number_format format, const void *weight,
                                      int32_t *offsets, char *filters) {
     const job_t job = make_job(g);
-    const ptrdiff_t quad = quad_size(format), in_block = QBLOCK / quad;
+    (void)format;
+    const ptrdiff_t quad = quad_size(INT8_WORDS), in_block = QBLOCK / quad;
     for (ptrdiff_t k = 0; k < job.taps; k++)
         offsets[k] =
-            (int32_t)(k / in_block * MOST_PIXELS * staged_bytes(format) + k % in_block * QUAD);
+            (int32_t)(k / in_block * MOST_PIXELS * staged_bytes(INT8_WORDS) + k % in_block * QUAD);
     int16_t *to = (int16_t *)filters;
     for (ptrdiff_t panel = 0; panel < job.panels; panel++)
         for (ptrdiff_t plane = 0; plane < PLANES; plane++)
@@ -229,7 +231,7 @@ static void run_group(const job_t *job, ptrdiff_t panel, ptrdiff_t group, const 
     const prepared *from = &job->arrays->prepared;
     const ptrdiff_t count = tiles_in(job, group), plane = job->taps * QBLOCK * QUAD;
     int32_t m[PLANES * MOST_PIXELS * QBLOCK], sums[TILE][TILE * MOST_PIXELS * QBLOCK];
-    tile t = {.format = INT8_PAIRS,
+    tile t = {.format = INT8_WORDS,
               .taps = job->taps,
               .offsets = from->offsets,
               .start = zeros,

@@ -22,7 +22,7 @@ LEVELS = 255
 LEAST_SCALE = 1e-30
 """The smallest scale, whose inverse is a float32."""
 WEIGHT_LEVELS = 127
-"""The largest integer of a weight."""
+"""The largest integer of a weight, and of a sum of two neighbours before they are rounded."""
 MOST_PRODUCTS = (2**31 - 1) // (LEVELS * WEIGHT_LEVELS)
 """Products whose sum cannot overflow."""
 
@@ -71,10 +71,7 @@ class Int8(Format):
     ) -> Arguments:  # fmt: skip
         (x, *residuals), (y_scale, y_zero) = scales, y or Scale(1.0, 0)
         weight = weight.astype(np.float64)
-        steps = np.abs(weight).max(axis=(1, 2, 3)) / WEIGHT_LEVELS
-        if not np.isfinite(steps).all():
-            raise ValueError("compile: weights must be finite for dtype='int8'")
-        steps[steps == 0] = 1.0
+        steps = _weight_scales(g, weight)
         shift = np.full(g.o, float(y_zero))
         if bias is not None:
             shift += bias / y_scale
@@ -93,3 +90,16 @@ class Int8(Format):
             "g": g, "zero": x.zero, "residual_scale": residual_scale, "low": low, "high": high,
             "quantized": int(is_narrow), "dots": runtime.int8_dots(),
         }  # fmt: skip
+
+
+def _weight_scales(g: Conv2d, weight: Array) -> Array:
+    """The scale of each output, so that kernels can add the products of two neighbours, with any
+    integers of an image, in 16 bits. Neighbours are channels, or columns of depthwise filters."""
+    if not np.isfinite(weight).all():
+        raise ValueError("compile: weights must be finite for dtype='int8'")
+    axis = 3 if is_depthwise(g) else 1
+    pairs = np.add.reduceat(weight, range(0, weight.shape[axis], 2), axis)
+    most = [np.abs(each).max(axis=(1, 2, 3)) for each in (weight, pairs)]
+    scales: Array = np.maximum(*most) / WEIGHT_LEVELS
+    scales[scales == 0] = 1.0
+    return scales
