@@ -1,13 +1,11 @@
 """Where cnet keeps files."""
 
 import os
-from pathlib import Path
 
 
-def cache_folder() -> Path:
+def cache_folder() -> str:
     """The folder for downloads of the command: $CNET_CACHE, $XDG_CACHE_HOME/cnet, ~/.cache/cnet."""
     if cache := os.environ.get("CNET_CACHE"):
-        return Path(cache)
-    if cache := os.environ.get("XDG_CACHE_HOME"):
-        return Path(cache) / "cnet"
-    return Path.home() / ".cache" / "cnet"
+        return cache
+    home = os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or home, "cnet")

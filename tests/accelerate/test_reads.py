@@ -50,6 +50,7 @@ def test_both_originals_compute_until_the_backward_function_is_learned(
     monkeypatch.setattr("cnet.accelerate._learned.Use.is_slower", lambda _: False)
     monkeypatch.setattr(_budget, "CALL_SECONDS", 0.0)
     monkeypatch.setattr(_budget, "ELEMENT_SECONDS", 0.0)
+    monkeypatch.setattr("cnet.accelerate._watched.Watched._pair", lambda *_: None)
     cls = relu()
     budget = Budget(is_patient=True, left=100.0)
     forward, backward = watch_class(cls, Options(budget=budget))
@@ -76,6 +77,34 @@ def test_both_originals_compute_until_the_backward_function_is_learned(
     assert forward.plans == [plan]
     assert forward.by_cnet > 10
     assert [situation.waits for situation in forward.situations.values()] == [False]
+
+
+def test_functions_of_a_layer_are_learned_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forward function alone would save nothing, so what both can save has to pay for both."""
+    monkeypatch.setattr("cnet.accelerate._watched.OBSERVED_SECONDS", 0.0)
+    monkeypatch.setattr("cnet.accelerate._learned.Use.is_slower", lambda _: False)
+    monkeypatch.setattr(_budget, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(_budget, "ELEMENT_SECONDS", 0.0)
+    cls = relu()
+    forward, backward = watch_class(cls, Options(budget=Budget(is_patient=True, left=100.0)))
+    layer, x = cls(), RNG(0).standard_normal((4, 50))
+
+    def train(seconds: float) -> None:
+        for _ in range(10):
+            for situation in forward.situations.values():
+                situation.so_far = seconds
+            layer.backward(layer.forward(x))
+
+    (layer.forward(x), layer.backward(x))
+    (calls,) = forward.situations.values()
+    price, gain = forward._price_and_gain(calls)
+    assert price.all > 1.5 * forward.price(calls).all
+    train(0.6 * price.all)  # enough for the forward function alone
+    assert not forward.plans
+    assert not backward.plans
+    train(1e4)
+    assert forward.plans
+    assert backward.plans
 
 
 def test_attributes_that_others_read_are_computed(computed: list[Any]) -> None:
