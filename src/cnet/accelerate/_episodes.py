@@ -39,6 +39,12 @@ class Sampled:
     tree: Tree
     kind: "Kind"
 
+    def add_numbers(self, names: Iterable[str]) -> None:
+        """Let numbers be among the outputs."""
+        arrays = {name: self.outcome.numbers[name] for name in names}
+        self.outcome.arrays.update(arrays)
+        self.sample.outputs.update(arrays)
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -100,6 +106,21 @@ LARGE = Kind(_large, _permuted, varies=True)
 DISTURBED = Kind(_large, _permuted, varies=True, disturbs=True)
 
 
+def near(tiny: Sequence[float]) -> Kind:
+    """A kind with numbers near to 0 and 1, and to tiny numbers that keep logarithms finite."""
+    values = [0.0, 1.0]
+    for one in tiny:
+        values += [sign * factor * one for sign in (1, -1) for factor in (0.3, 3.0)]
+        values += [1 - 0.3 * one, 1 - 3 * one, 1 / (0.3 * one), 1 / (3 * one)]
+
+    def draw(rng: np.random.Generator, old: Array) -> Array:
+        return np.where(
+            rng.random(old.shape) < 0.5, rng.choice(values, old.shape), rng.random(old.shape)
+        )
+
+    return Kind(draw, _permuted)
+
+
 @dataclass(frozen=True)
 class Special:
     """Paths of values of which only some make sense."""
@@ -108,14 +129,18 @@ class Special:
     """Integers that each call increases by one."""
     positive: frozenset[str] = frozenset()
     """Arrays that have no negative elements, as means of squares and variances."""
+    shares: frozenset[str] = frozenset()
+    """Arrays with elements from 0 to 1, as probabilities."""
     settings: frozenset[str] = frozenset()
     """Arrays of integers that keep their values, as indices that were made once."""
 
     def restrict(self, tree: Tree) -> None:
-        """Make the elements of these arrays positive."""
+        """Make the elements of these arrays positive, or at most 1."""
         for node in tree.nodes:
-            if node.path in self.positive and node.kind == "array":
+            if node.path in self.positive | self.shares and node.kind == "array":
                 np.abs(node.value, out=node.value)
+                if node.path in self.shares:
+                    node.value /= 1 + node.value
 
 
 def fill(nodes: Iterable[Node], kind: Kind, seed: int, special: Special = Special()) -> None:
@@ -244,6 +269,15 @@ class Episode:
             if ((node.path in places or node.path in outcome.mutated) and node.value.min() >= 0)
             or (node.parent is not None and _is_vector(node.value) and node.value.min() > 0)
         )  # fmt: skip
+
+    def shares(self) -> list[str]:
+        """Paths of arrays with elements from 0 to 1."""
+        roots = arguments(self.call.function, self.call.args, self.call.kwargs).values
+        _, tree = self.read(self.call.function, roots, self.deferred)
+        return [
+            path for path, array in tree.arrays().items()
+            if array.dtype.kind == "f" and array.size and 0 <= array.min() <= array.max() <= 1
+        ]  # fmt: skip
 
     def run(self, kind: Kind, seed: int, unread: "Unread | None" = None) -> Sampled:
         """A sample; attributes in `unread` are deleted before the call, or empty."""

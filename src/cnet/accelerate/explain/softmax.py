@@ -165,15 +165,20 @@ def _less_targets(problem: Problem) -> Iterator[Term]:
                 yield Term(Elementwise("difference"), (probabilities, second))
 
 
+def of_labels(problem: Problem, path: Operand, shape: tuple[int, ...]) -> bool:
+    """Whether an input may have the labels of the rows of an array."""
+    return len(shape) == 2 and all(
+        a.dtype.kind in "iu" and a.size == shape[0] and a.min() >= 0 and a.max() < shape[1]
+        for a in problem.inputs[path]
+    )
+
+
 def _less_labels(problem: Problem) -> Iterator[Term]:
     """Gradients of cross-entropy."""
     shape = problem.shape
     if len(shape) != 2:
         return
-    labels = [
-        path for path in problem.of_size(shape[0])
-        if all(a.dtype.kind in "iu" and a.max() < shape[1] for a in problem.inputs[path])
-    ]  # fmt: skip
+    labels = [path for path in problem.of_size(shape[0]) if of_labels(problem, path, shape)]
     for path, arrays in problem.inputs.items() if labels else ():
         if arrays[0].shape == shape and arrays[0].dtype.kind == "f":
             for label in labels:
