@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import cnet
-
 from own_layers import counts
 
 RNG = np.random.default_rng

@@ -97,7 +97,7 @@ def test_functions_of_a_layer_are_learned_together(monkeypatch: pytest.MonkeyPat
 
     (layer.forward(x), layer.backward(x))
     (calls,) = forward.situations.values()
-    price, gain = forward._price_and_gain(calls)
+    price, _ = forward._price_and_gain(calls)
     assert price.all > 1.5 * forward.price(calls).all
     train(0.6 * price.all)  # enough for the forward function alone
     assert not forward.plans

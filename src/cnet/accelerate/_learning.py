@@ -357,9 +357,13 @@ class _Learning:
         if expression is None and thread_time() > self.end:
             raise Unfinished
         is_from_maxima = expression and isinstance(expression.term.operation, FromMaxima)
-        is_missing = expression and name in self.numbers and all(
-            not is_finite(expression.compute(inputs.inputs, inputs.numbers))
-            for inputs in (self.inputs_of(sampled, results) for sampled in missing)
+        is_missing = (
+            expression
+            and name in self.numbers
+            and all(
+                not is_finite(expression.compute(inputs.inputs, inputs.numbers))
+                for inputs in (self.inputs_of(sampled, results) for sampled in missing)
+            )
         )
         if missing and not (is_from_maxima or is_missing):
             raise Refused(f"{name} is not finite for random data")

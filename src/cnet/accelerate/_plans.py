@@ -218,7 +218,7 @@ class _Writer:
                 held = f"{self.constant(holder)}.get({name!r})"
                 lines.append(f"if {held} is not {self.constant_object(value)}: return None")
         for value, state in self.findings.scan.objects:
-            held = f"{self.constant_object(value)}.__dict__"
+            held = self.constant_object(value) + ".__dict__" * (not isinstance(value, dict))
             lines.append(f"if {held} != {self.constant_object(state)}: return None")
         for cell, value in self.findings.scan.cells:
             held = f"{self.constant_object(cell)}.cell_contents"

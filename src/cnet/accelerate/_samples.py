@@ -6,17 +6,8 @@ import numpy as np
 
 from ..arrays import Array
 from ._calls import Build, Fresh, Leaf, Number, Outcome, Template, Unknown, View, same_bits
-from ._episodes import (
-    DISTURBED,
-    LARGE,
-    NORMAL,
-    TIED,
-    Episode,
-    Sampled,
-    Unread,
-    mild,
-    near,
-)
+from ._episodes import Episode, Sampled, Unread
+from ._kinds import DISTURBED, LARGE, NORMAL, TIED, mild, near
 from ._values import Refused
 from .explain import tiny_numbers
 

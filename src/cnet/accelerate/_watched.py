@@ -49,6 +49,10 @@ OBSERVED_SECONDS = 3e-3
 """Of this time of the original, one call is observed: so observing takes less than 1 % of it."""
 
 
+NO_GAIN = "nothing to gain: "
+"""Begins the reasons why cnet would not be faster."""
+
+
 class AccelerateWarning(RuntimeWarning):
     """cnet and the original have computed different results."""
 
@@ -474,7 +478,7 @@ def _to_learn(pairs: Mapping[Watched, Situation]) -> Iterator[tuple[Watched, Sit
 
 def _short(situation: Situation) -> str:
     elements = f" for {situation.elements} elements" if situation.elements else ""
-    return f"it takes only {1e6 * situation.seconds:.0f} µs{elements}"
+    return f"{NO_GAIN}it takes only {1e6 * situation.seconds:.0f} µs{elements}"
 
 
 def _seen(value: Any) -> Any:
