@@ -125,6 +125,33 @@ def test_a_gradient_where_images_equal_kept_maxima(
     assert counts(cls)["backward"] >= 15
 
 
+def test_copies_are_deleted_without_effects(capfd: Any) -> None:
+    class Network:
+        def forward(self, x: Any) -> Any:
+            return np.maximum(x, 0)
+
+        def __del__(self) -> None:
+            print("deleted")
+
+    class Layer:
+        def __init__(self) -> None:
+            self.network = Network()
+
+        def forward(self, x: Any) -> Any:
+            return x @ x.T
+
+    x = np.ones((4, 3))
+    for cls in map(cnet.accelerate, (Network, Layer)):
+        layer = cls()
+        for _ in range(5):
+            layer.forward(x)
+        assert counts(cls)["forward"] == 0
+        assert capfd.readouterr().out == ""
+        del layer
+        assert capfd.readouterr().out == "deleted\n"
+    assert "__del__" in cnet.accelerate.report()
+
+
 def _positive(x: Any) -> Any:
     return np.maximum(x, 0)
 

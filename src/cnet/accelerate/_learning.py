@@ -245,8 +245,9 @@ class _Learning:
                        for n, v in zip(numbers, values, strict=True)):  # fmt: skip
                     return Existing(path)
         kinds = {type(value) for value in values}
-        if is_complete and len(kinds) == 1 and templates[0].name in self.samples[0].outcome.numbers:
-            return self.number(templates[0].name, kinds.pop())
+        place = first_of.name if isinstance(first_of := templates[0], Leaf) else ""
+        if is_complete and len(kinds) == 1 and place in self.samples[0].outcome.numbers:
+            return self.number(place, kinds.pop())
         return Unknown(f"{name}, a number that depends on the data")
 
     def number(self, name: str, kind: type) -> Number:

@@ -36,7 +36,7 @@ from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
 from .pooling import Pooling, known_poolings, poolings, poolings_of
 from .samples import OutOfTime, Problem, Sample
-from .softmax import SoftmaxGradient, softmax_axes, softmax_gradients, softmaxes
+from .softmax import SoftmaxGradient, less_maxima, softmax_axes, softmax_gradients, softmaxes
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 12
@@ -46,7 +46,8 @@ RARE = ("sigmoid, dx", "tanh, dx")
 CHEAP: tuple[Rule, ...] = (
     copies, deviations, elementwise, two_valued, sums, paddings, columns, products,
     known_convolutions, contractions, gradients_per_image, places, exponential_units,
-    softmaxes, softmax_gradients, normalizations, weight_gradients, normalization_gradients, losses,
+    softmaxes, less_maxima, softmax_gradients, normalizations, weight_gradients,
+    normalization_gradients, losses,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 STAGES = ("known", "masked", "unknown")

@@ -42,6 +42,22 @@ class Softmax:
 
 
 @dataclass(frozen=True)
+class LessMaximum:
+    """An input minus its largest element along an axis, or of all, or the exponential of that."""
+
+    axis: int | None
+    is_exponential: bool
+
+    def __call__(self, *arrays: Array) -> Array:
+        (x,) = arrays
+        difference: Array = x - x.max(self.axis, keepdims=True)
+        return np.exp(difference, out=difference) if self.is_exponential else difference
+
+    def __str__(self) -> str:
+        return "exp of it minus its maximum" if self.is_exponential else "minus its maximum"
+
+
+@dataclass(frozen=True)
 class SoftmaxGradient:
     """The gradient of an input of softmax; the operands are (dy, y)."""
 
@@ -100,6 +116,18 @@ def softmaxes(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
             for axis in softmax_axes(y.reshape(linear.shape), error):
                 for inner in _with_bias(problem, term, linear, y.reshape(linear.shape), axis):
                     yield from _checked(problem, axis, is_logarithm, inner)
+
+
+def less_maxima(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    """What softmax computes first, if code keeps it."""
+    y = problem.result
+    for path in problem.of_size(y.size) if y.dtype.kind == "f" and y.size > 1 else ():
+        x = problem.inputs[path][0]
+        for axis in (*range(x.ndim), None) if x.dtype.kind == "f" and x.shape == y.shape else ():
+            if y.max() <= 0:
+                yield Term(LessMaximum(axis, False), (path,))
+            elif y.min() >= 0 and y.max() <= 1:
+                yield Term(LessMaximum(axis, True), (path,))
 
 
 def _with_bias(
