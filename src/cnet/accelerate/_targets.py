@@ -69,10 +69,9 @@ def watch_class(
     """Watch the methods of a class, also where base classes define them."""
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
     is_told = forward is not None or backward is not None
-    roles = {
-        name: role for name in names
-        if (role := method_role(name, forward, backward) or (not is_told and function_role(name)))
-    }  # fmt: skip
+    roles = {name: role for name in names if (role := method_role(name, forward, backward))}
+    if not is_told:
+        roles = _pairs(names) | roles
     more = {name: TOGETHER[_short(name)] for name in names if _short(name) in TOGETHER}
     if {*more.values()} - {*roles.values()} == {"forward", "backward"}:
         roles |= more
@@ -103,6 +102,15 @@ def method_role(name: str, forward: str | None = None, backward: str | None = No
     if name == forward if forward else (short in FORWARD and name != "call"):
         return "forward"
     return "backward" if (name == backward if backward else short in BACKWARD) else None
+
+
+def _pairs(names: Iterable[str]) -> dict[str, str]:
+    """The roles of methods such as ``_conv_forward`` and ``_conv_backward``, if both are there."""
+    found = {name: role for name in names if (role := function_role(name))}
+    roles_of: dict[str, set[str]] = {}
+    for name, role in found.items():
+        roles_of.setdefault(_stem(name), set()).add(role)
+    return {name: role for name, role in found.items() if len(roles_of[_stem(name)]) == 2}
 
 
 def _stem(name: str) -> str:

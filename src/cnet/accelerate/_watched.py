@@ -353,12 +353,12 @@ class Watched:
         The other function of the object counts as well: until it is learned, the original must have
         all attributes that it reads, and one function alone may save nothing.
         """
+        own = self.price(situation)
         if situation.is_wanted:
-            return self.price(situation), float("inf")
-        together = [(self, situation), *_to_learn(situation.pairs)]
-        prices = [watched.price(calls) for watched, calls in together]
-        price = Price(sum(one.risk for one in prices), sum(one.all for one in prices))
-        return price, sum(calls.to_come * calls.saved_share for _, calls in together)
+            return own, float("inf")
+        others = [*_to_learn(situation.pairs)]
+        gain = sum(calls.to_come * calls.saved_share for _, calls in [(self, situation), *others])
+        return Price(own.risk, own.all + sum(one.price(calls).all for one, calls in others)), gain
 
     def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
