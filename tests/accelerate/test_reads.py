@@ -79,32 +79,30 @@ def test_both_originals_compute_until_the_backward_function_is_learned(
     assert [situation.waits for situation in forward.situations.values()] == [False]
 
 
-def test_functions_of_a_layer_are_learned_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A forward function alone would save nothing, so what both can save has to pay for both."""
+@pytest.mark.parametrize("is_enough", [True, False])
+def test_functions_of_a_layer_pay_together(
+    is_enough: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A short forward function is learned for the sake of a long backward one, or neither is."""
     monkeypatch.setattr("cnet.accelerate._watched.OBSERVED_SECONDS", 0.0)
     monkeypatch.setattr("cnet.accelerate._learned.Use.is_slower", lambda _: False)
     monkeypatch.setattr(_budget, "CALL_SECONDS", 0.0)
     monkeypatch.setattr(_budget, "ELEMENT_SECONDS", 0.0)
     cls = relu()
-    forward, backward = watch_class(cls, Options(budget=Budget(is_patient=True, left=100.0)))
+    budget = Budget(is_patient=True)
+    forward, backward = watch_class(cls, Options(budget=budget))
     layer, x = cls(), RNG(0).standard_normal((4, 50))
-
-    def train(seconds: float) -> None:
-        for _ in range(10):
-            for situation in forward.situations.values():
-                situation.so_far = seconds
-            layer.backward(layer.forward(x))
-
-    (layer.forward(x), layer.backward(x))
-    (calls,) = forward.situations.values()
-    price, _ = forward._price_and_gain(calls)
-    assert price.all > 1.5 * forward.price(calls).all
-    train(0.6 * price.all)  # enough for the forward function alone
-    assert not forward.plans
-    assert not backward.plans
-    train(1e4)
-    assert forward.plans
-    assert backward.plans
+    layer.backward(layer.forward(x))
+    (calls,), (others,) = forward.situations.values(), backward.situations.values()
+    risk = forward.price(calls).risk + backward.price(others).risk
+    for _ in range(10):
+        budget.left, budget.total = (2 if is_enough else 0.9) * risk, 0.0
+        calls.so_far, others.so_far = 0.0, 1e4
+        if not is_enough:
+            monkeypatch.setattr(backward, "_may_learn", lambda *_: False)
+        layer.backward(layer.forward(x))
+    assert bool(forward.plans) is is_enough
+    assert bool(backward.plans) is is_enough
 
 
 def test_attributes_that_others_read_are_computed(computed: list[Any]) -> None:

@@ -330,7 +330,7 @@ class Watched:
         if not all(other.is_hopeless() for other in situation.inner):
             return False
         is_unlikely = situation.price > 0 or self._is_without_forward(args)
-        if not self.budget.allows(*self._price_and_gain(situation), is_unlikely):
+        if not self._is_allowed(situation, is_unlikely):
             return False
         self.is_waiting = not self._is_prepared(situation, args)
         return not self.is_waiting
@@ -347,18 +347,22 @@ class Watched:
             forward = known or next(reversed(partner.situations.values()))
             forward.pairs[self], situation.pairs[partner] = situation, forward
 
-    def _price_and_gain(self, situation: Situation) -> tuple[Price, float]:
-        """Seconds that learning takes, and those that cnet could have saved so far.
+    def _is_allowed(self, situation: Situation, is_unlikely: bool) -> bool:
+        """Whether to learn calls, for their own sake or with the other function of the object.
 
-        The other function of the object counts as well: until it is learned, the original must have
-        all attributes that it reads, and one function alone may save nothing.
+        Until that one is learned, the original must have all attributes that it reads. So if one
+        function alone saves too little, what both save has to pay for both.
         """
-        own = self.price(situation)
-        if situation.is_wanted:
-            return own, float("inf")
-        others = [*_to_learn(situation.pairs)]
-        gain = sum(calls.to_come * calls.saved_share for _, calls in [(self, situation), *others])
-        return Price(own.risk, own.all + sum(one.price(calls).all for one, calls in others)), gain
+        price = self.price(situation)
+        gain = float("inf") if situation.is_wanted else situation.to_come * situation.saved_share
+        if self.budget.allows(price, gain, is_unlikely):
+            return True
+        for watched, calls in _to_learn(situation.pairs):
+            gain += calls.to_come * calls.saved_share
+            price = Price(*map(sum, zip(price, watched.price(calls), strict=True)))
+            if self.budget.allows(price, gain, is_unlikely):
+                return True
+        return False
 
     def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
