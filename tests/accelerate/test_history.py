@@ -95,7 +95,7 @@ CONV = "(<class '__main__.Conv3x3'>, ((14, 14), (112, 8), dtype('float64')))"
     [
         ("", "--report", True),
         ("it was refused", "--report", False),
-        ("waits", "--report", True),
+        ("waits", "--report", False),
         ("", "--no-history", False),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_script_that_has_run_before(
     (tmp_path / "net.py").write_text(NET)
     files = [str(tmp_path / name) for name in ("train.py", "net.py")]
     past = {("Conv3x3.forward", CONV): Past(100.0, 0.0, refusal)}
-    if refusal == "waits":  # its backward function is short, and learned for its sake
+    if refusal == "waits":  # its backward function is not known to be long
         refusal, past = "", {("Conv3x3.forward", CONV): Past(100.0, waits=True)}
     History.of(files[0], ("a",)).save(files, 100.0, past)
     own = run(tmp_path, "train.py", "a")

@@ -4,7 +4,7 @@ import functools
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter, thread_time
 from types import FunctionType
@@ -227,8 +227,8 @@ class Watched:
                 seconds = self.budget.most_seconds(self.price(situation).risk)
                 plan = learned.learn(situation, args, kwargs, seconds)
             if plan is not None:
-                for other, its_calls in situation.pairs.items():
-                    its_calls.is_wanted = True
+                for other, calls in situation.pairs.items() if plan.deferred else ():
+                    calls.is_wanted = True  # until it is learned, the plan saves nothing
                     other.wake()
                 return learned.confirm(plan, situation, args, kwargs)
         return self.observed(situation, args, kwargs)
@@ -330,7 +330,8 @@ class Watched:
         if not all(other.is_hopeless() for other in situation.inner):
             return False
         is_unlikely = situation.price > 0 or self._is_without_forward(args)
-        if not self._is_allowed(situation, is_unlikely):
+        gain = float("inf") if situation.is_wanted else situation.to_come * situation.saved_share
+        if not self.budget.allows(self.price(situation), gain, is_unlikely):
             return False
         self.is_waiting = not self._is_prepared(situation, args)
         return not self.is_waiting
@@ -346,23 +347,6 @@ class Watched:
             known = partner.of_objects.get(id(owner))
             forward = known or next(reversed(partner.situations.values()))
             forward.pairs[self], situation.pairs[partner] = situation, forward
-
-    def _is_allowed(self, situation: Situation, is_unlikely: bool) -> bool:
-        """Whether to learn calls, for their own sake or with the other function of the object.
-
-        Until that one is learned, the original must have all attributes that it reads. So if one
-        function alone saves too little, what both save has to pay for both.
-        """
-        price = self.price(situation)
-        gain = float("inf") if situation.is_wanted else situation.to_come * situation.saved_share
-        if self.budget.allows(price, gain, is_unlikely):
-            return True
-        for watched, calls in _to_learn(situation.pairs):
-            gain += calls.to_come * calls.saved_share
-            price = Price(*map(sum, zip(price, watched.price(calls), strict=True)))
-            if self.budget.allows(price, gain, is_unlikely):
-                return True
-        return False
 
     def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
@@ -471,13 +455,6 @@ class Watched:
         self.reason = reason
         self.latest.clear()
         self.give_back()
-
-
-def _to_learn(pairs: Mapping[Watched, Situation]) -> Iterator[tuple[Watched, Situation]]:
-    """Those that are neither computed by cnet nor left to the original."""
-    for watched, calls in pairs.items():
-        if not (calls.replaced or calls.refusal or watched.reason):
-            yield watched, calls
 
 
 def _short(situation: Situation) -> str:
