@@ -5,7 +5,6 @@ import os
 import re
 import stat
 from contextlib import suppress
-from pathlib import Path
 from typing import TypeAlias
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -14,16 +13,15 @@ TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 """The names of files that are not complete yet."""
 
 
-def cache_folder() -> Path:
+def cache_folder() -> str:
     """The folder for downloads of the command: $CNET_CACHE, $XDG_CACHE_HOME/cnet, ~/.cache/cnet."""
     if cache := os.environ.get("CNET_CACHE"):
-        return Path(cache)
-    if cache := os.environ.get("XDG_CACHE_HOME"):
-        return Path(cache) / "cnet"
-    return Path.home() / ".cache" / "cnet"
+        return cache
+    home = os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or home, "cnet")
 
 
-def atomic_write(path: PathLike, data: bytes) -> None:
+def atomic_write(path: PathLike, data: bytes, synchronizes: bool = True) -> None:
     """Write a file completely or not at all. All files that cnet writes are written here.
 
     Parameters
@@ -33,6 +31,9 @@ def atomic_write(path: PathLike, data: bytes) -> None:
         points to is replaced.
     data : bytes
         The new content.
+    synchronizes : bool, default True
+        Whether to wait until the disk has the content. If not, the file may be empty after a power
+        failure.
 
     Raises
     ------
@@ -48,20 +49,22 @@ def atomic_write(path: PathLike, data: bytes) -> None:
     >>> os.listdir(os.path.dirname(path))
     ['history.json']
     """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp")
     try:
-        if target.exists() and not target.is_file():
+        if os.path.exists(target) and not os.path.isfile(target):
             raise OSError(errno.EINVAL, "not a regular file")
-        _write_new(temporary, data, like=target)
+        _write_new(temporary, data, like=target, synchronizes=synchronizes)
         os.replace(temporary, target)
     except OSError as error:
         reason = f"cannot be written and is unchanged: {error.strerror}"
         raise OSError(error.errno, reason, os.fspath(path)) from error
     finally:
         with suppress(OSError):
-            temporary.unlink()
-    _sync_folder(target.parent)
+            os.unlink(temporary)
+    if synchronizes:
+        _sync_folder(folder)
 
 
 def remove_temporaries(folder: PathLike) -> None:
@@ -73,22 +76,24 @@ def remove_temporaries(folder: PathLike) -> None:
     ----------
     folder : str or os.PathLike
     """
-    for path in Path(folder).glob(".*.tmp"):
-        if TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    for name in os.listdir(folder):
+        if TEMPORARY.fullmatch(name):
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
 
 
-def _write_new(path: Path, data: bytes, like: Path) -> None:
-    """Write a new file to the disk, with the permissions of `like` if that file exists."""
+def _write_new(path: str, data: bytes, like: str, synchronizes: bool) -> None:
+    """Write a new file, with the permissions of `like` if that file exists."""
     with open(path, "xb") as file:
-        if like.exists():
-            os.chmod(path, stat.S_IMODE(like.stat().st_mode))
+        if os.path.exists(like):
+            os.chmod(path, stat.S_IMODE(os.stat(like).st_mode))
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if synchronizes:
+            file.flush()
+            os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     """Write a folder's new entries to the disk, where the file system supports it."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

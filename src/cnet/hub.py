@@ -33,7 +33,7 @@ def get_dir() -> str:
     >>> hub.get_dir().endswith("hub")
     True
     """
-    return str(cache_folder() / "hub" if _folder is None else _folder)
+    return os.path.join(cache_folder(), "hub") if _folder is None else str(_folder)
 
 
 def set_dir(d: PathLike) -> None:

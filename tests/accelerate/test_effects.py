@@ -123,3 +123,72 @@ def test_a_gradient_where_images_equal_kept_maxima(
                 x[...] = y[...] = got[...] = 1
             close(layer.backward(dy), own.backward(dy))
     assert counts(cls)["backward"] >= 15
+
+
+def test_copies_are_deleted_without_effects(capfd: Any) -> None:
+    class Network:
+        def forward(self, x: Any) -> Any:
+            return np.maximum(x, 0)
+
+        def __del__(self) -> None:
+            print("deleted")
+
+    class Layer:
+        def __init__(self) -> None:
+            self.network = Network()
+
+        def forward(self, x: Any) -> Any:
+            return x @ x.T
+
+    x = np.ones((4, 3))
+    for cls in map(cnet.accelerate, (Network, Layer)):
+        layer = cls()
+        for _ in range(5):
+            layer.forward(x)
+        assert counts(cls)["forward"] == 0
+        assert capfd.readouterr().out == ""
+        del layer
+        assert capfd.readouterr().out == "deleted\n"
+    assert "__del__" in cnet.accelerate.report()
+
+
+def _positive(x: Any) -> Any:
+    return np.maximum(x, 0)
+
+
+ACTIVATIONS = {"relu": _positive, "tanh": np.tanh}
+
+
+def test_functions_in_a_global_dict() -> None:
+    class Layer:
+        def __init__(self) -> None:
+            self.name = "relu"
+
+        def forward(self, x: Any) -> Any:
+            return ACTIVATIONS[self.name](x)
+
+    cls, x = cnet.accelerate(Layer), np.linspace(-1, 1, 40).reshape(8, 5)
+    layer = cls()
+    for _ in range(6):
+        np.testing.assert_array_equal(layer.forward(x), np.maximum(x, 0))
+    assert counts(cls)["forward"] > 1
+    before = dict(ACTIVATIONS)
+    ACTIVATIONS["relu"] = np.abs
+    np.testing.assert_array_equal(layer.forward(x), np.abs(x))
+    ACTIVATIONS.update(before)
+
+
+def test_a_global_dict_that_a_call_changes() -> None:
+    class Layer:
+        def forward(self, x: Any) -> Any:
+            SEEN["calls"] = SEEN["calls"] + 1
+            return x @ x.T
+
+    cls, x = cnet.accelerate(Layer), np.ones((3, 2))
+    for _ in range(5):
+        cls().forward(x)
+    assert SEEN == {"calls": 5}
+    assert counts(cls)["forward"] == 0
+
+
+SEEN = {"calls": 0}

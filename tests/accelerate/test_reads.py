@@ -50,6 +50,7 @@ def test_both_originals_compute_until_the_backward_function_is_learned(
     monkeypatch.setattr("cnet.accelerate._learned.Use.is_slower", lambda _: False)
     monkeypatch.setattr(_budget, "CALL_SECONDS", 0.0)
     monkeypatch.setattr(_budget, "ELEMENT_SECONDS", 0.0)
+    monkeypatch.setattr("cnet.accelerate._watched.Watched._pair", lambda *_: None)
     cls = relu()
     budget = Budget(is_patient=True, left=100.0)
     forward, backward = watch_class(cls, Options(budget=budget))
@@ -76,6 +77,26 @@ def test_both_originals_compute_until_the_backward_function_is_learned(
     assert forward.plans == [plan]
     assert forward.by_cnet > 10
     assert [situation.waits for situation in forward.situations.values()] == [False]
+
+
+def test_the_backward_function_is_learned_after_the_forward_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Even if it is short: until then, the forward function saves nothing."""
+    monkeypatch.setattr("cnet.accelerate._watched.OBSERVED_SECONDS", 0.0)
+    monkeypatch.setattr("cnet.accelerate._learned.Use.is_slower", lambda _: False)
+    monkeypatch.setattr(_budget, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(_budget, "ELEMENT_SECONDS", 0.0)
+    cls = relu()
+    forward, backward = watch_class(cls, Options(budget=Budget(is_patient=True, left=100.0)))
+    layer, x = cls(), RNG(0).standard_normal((4, 50))
+    for _ in range(20):
+        for seconds, calls in ((1e4, forward), (0.0, backward)):
+            for situation in calls.situations.values():
+                situation.so_far = seconds
+        layer.backward(layer.forward(x))
+    assert forward.plans
+    assert backward.plans
 
 
 def test_attributes_that_others_read_are_computed(computed: list[Any]) -> None:

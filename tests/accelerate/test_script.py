@@ -20,7 +20,7 @@ def test_a_script_prints_the_same(tmp_path: Path) -> None:
     assert (got.stdout, got.returncode) == (own.stdout, own.returncode)
     report = got.stderr.splitlines()
     assert [line.split()[0] for line in report] == [
-        "MaxPool2.forward", "MaxPool2.backprop", "Conv3x3.forward", "Conv3x3.backprop", "in",
+        "MaxPool2.forward", "MaxPool2.backprop", "Conv3x3.forward", "Conv3x3.backprop", "in", "of",
     ]  # fmt: skip
     assert "by cnet" in got.stderr
 

@@ -26,6 +26,9 @@ SHIFTED = "e = np.exp(scores - scores.max(1, keepdims=True)); p = e / e.sum(1, k
 PLAIN = "e = np.exp(scores); p = e / np.sum(e, axis=1)[:, None]"
 OF_ALL = "e = np.exp(scores - np.max(scores)); p = e / np.sum(e)"
 FIRST = "e = np.exp(scores); p = e / np.sum(e, 0)"
+IN_PLACE = (
+    "scores -= scores.max(1, keepdims=True); e = np.exp(scores); p = e / e.sum(1, keepdims=True)"
+)
 LOGARITHM = (
     "z = scores - scores.max(1, keepdims=True); p = z - np.log(np.exp(z).sum(1, keepdims=True))"
 )
@@ -45,6 +48,7 @@ IN_LOOPS = "return np.array([(np.diag(a) - np.outer(a, a)) @ d for a, d in zip(p
         (OF_ALL, JACOBIAN.replace("AXIS", "None")),
         (FIRST, JACOBIAN.replace("AXIS", "0")),
         (LOGARITHM, "return g"),
+        (IN_PLACE, "return p - g"),
     ],
 )
 def test_softmax(forward: str, backward: str) -> None:
@@ -52,6 +56,13 @@ def test_softmax(forward: str, backward: str) -> None:
     counts = same(body, (6, 9))
     assert counts["forward"] == 6
     assert counts["backward"] >= 6 * (backward != "return g")
+
+
+def test_kept_exponentials() -> None:
+    body = PROBABILITIES.replace("FORWARD", f"{SHIFTED}; self.e = e")
+    counts = same(body.replace("BACKWARD", "return g * self.e"), (6, 9))
+    assert counts["forward"] > 3  # learned once more, with what the backward function reads
+    assert counts["backward"] > 3
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_cache_folder(tmp_path, monkeypatch, variables, expected):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name, value in variables.items():
         monkeypatch.setenv(name, value and str(tmp_path / value))
-    assert cache_folder() == tmp_path / expected
+    assert cache_folder() == str(tmp_path / expected)
 
 
 def test_samples(folder):

@@ -127,6 +127,15 @@ class Leaf:
     """A number or a constant."""
 
     value: Any
+    name: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of type `kind` that is computed, by its name in the outputs."""
+
+    name: str
+    kind: type
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ class Unknown:
     is_view: bool = False
 
 
-Template = Existing | Fresh | View | Leaf | Next | Build | Unknown
+Template = Existing | Fresh | View | Leaf | Number | Next | Build | Unknown
 
 
 @dataclass
@@ -172,6 +181,14 @@ class Outcome:
     """What was printed; None for what went to a file."""
     touched: dict[str, set[Any]] = field(default_factory=dict)
     """Keys with new values in dicts, by path; also of dicts that are unknown."""
+    numbers: dict[str, Any] = field(default_factory=dict)
+    """The real numbers that are no integers, by name; 0-dimensional arrays."""
+
+    def is_finite(self) -> bool:
+        """Whether all elements of arrays are finite, and all numbers."""
+        return all(
+            np.isfinite(array).all() for array in (*self.arrays.values(), *self.numbers.values())
+        )
 
     def counted(self, numbers: Mapping[str, Any]) -> frozenset[str]:
         """Paths of the integers that the call has increased by one, from `numbers`."""
@@ -234,6 +251,7 @@ class _Comparison:
     before: Before
     arrays: dict[str, Array] = field(default_factory=dict)
     builds: dict[int, str] = field(default_factory=dict)
+    numbers: dict[str, Array] = field(default_factory=dict)
 
     def outcome(self, result: Any) -> Outcome:
         known = [node for node in self.before.tree.nodes if node.kind not in ("number", "alias")]
@@ -255,7 +273,7 @@ class _Comparison:
             for node, old in [*self.before.holders, *self.before.unknown]
             if node.type is dict
         }
-        return Outcome(template, writes, mutated, arrays, touched=touched)
+        return Outcome(template, writes, mutated, arrays, touched=touched, numbers=self.numbers)
 
     def changed(self, node: Node, old: Any) -> list[tuple[Any, Any]]:
         now = node.value.__dict__ if node.kind == "instance" else node.value
@@ -276,7 +294,9 @@ class _Comparison:
         if id(value) in self.existing and kind != "constant":
             return Existing(self.existing[id(value)])
         if kind in ("number", "constant"):
-            return Leaf(value)
+            if isinstance(value, (float, np.floating)):
+                self.numbers[name] = np.asarray(value)
+            return Leaf(value, name)
         if kind == "array":
             return self.array(value, name)
         if kind in ("tuple", "list", "dict"):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ._calls import Before, Build, Existing, Leaf, Next, Outcome, Template, arguments
+from ._calls import Before, Build, Existing, Leaf, Next, Number, Outcome, Template, arguments
 from ._plans import Plan, Values
 from ._printed import collected
 from ._values import walk
@@ -65,7 +65,7 @@ def compare(
             raise Mismatch(f"{holder}.{key}", "is another kind of value")
     limit = rtol if rtol is not None else _tolerance(plan, values)
     for name, array in zip(plan.expressions, made, strict=True):
-        theirs_now = outcome.arrays[name]
+        theirs_now = outcome.arrays[name] if name in outcome.arrays else outcome.numbers[name]
         _compare_arrays(name, array, theirs_now, limit)
         is_new = name not in outcome.mutated
         if is_new and steps(array.shape, array.strides) != steps(array.shape, theirs_now.strides):
@@ -77,6 +77,8 @@ def _matches(ours: Template, theirs: Template, numbers: Mapping[str, Any]) -> bo
     if isinstance(ours, Existing) and isinstance(theirs, Leaf):
         number = numbers.get(ours.path)
         return type(number) is type(theirs.value) and number == theirs.value
+    if isinstance(ours, Number) and isinstance(theirs, Leaf):
+        return type(theirs.value) is ours.kind
     if isinstance(ours, Next):
         return theirs == Leaf(numbers[ours.path] + 1)
     if isinstance(ours, Leaf) and isinstance(theirs, Leaf):

@@ -3,7 +3,7 @@
 import random
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import sqrt
@@ -18,9 +18,10 @@ from ._budget import find_images
 from ._calls import Before, Outcome, Scans, arguments, read, undisturbed
 from ._counters import Counter
 from ._fewer import Different, few_of, mapped, with_few
+from ._kinds import NORMAL, Kind, booleans
 from ._printed import collected
 from ._recorded import Recorded
-from ._scan import Scan
+from ._scan import Scan, state_of
 from ._values import Impure, Node, Refused, Tree, copied, is_setting, walk
 from .explain import TINY, Expression, Sample, for_images, memory
 
@@ -37,67 +38,13 @@ class Sampled:
     sample: Sample
     outcome: Outcome
     tree: Tree
-    kind: "Kind"
+    kind: Kind
 
-
-@dataclass(frozen=True)
-class Kind:
-    """How the data of a sample are made."""
-
-    draw: Callable[[np.random.Generator, Array], Array]
-    """Makes other real numbers."""
-    mix: Callable[[np.random.Generator, Array], Array]
-    """Makes other integers, which may be indices: among those in the array and 0."""
-    count: Callable[[int, int], int] = lambda old, some: old + 1000 * some
-    """Another value of a counter, from the old one and a small number."""
-    varies: bool = False
-    """Whether numbers in the state, such as learning rates, get other values."""
-    disturbs: bool = False
-    """Whether arrays change between the forward and the backward call."""
-    is_usual: bool = False
-    """Whether weights are small, so that sums of many products do not saturate activations."""
-
-
-def _normal(rng: np.random.Generator, old: Array) -> Array:
-    return rng.standard_normal(old.shape)
-
-
-def _large(rng: np.random.Generator, old: Array) -> Array:
-    """From 0.1 to 1000, so that clipping and thresholds show."""
-    return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 4, old.shape)
-
-
-def mild(rng: np.random.Generator, old: Array) -> Array:
-    """Up to a few times 1, where large numbers overflow."""
-    return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 1, old.shape)
-
-
-def _tied(rng: np.random.Generator, old: Array) -> Array:
-    return rng.integers(-2, 3, old.shape).astype(np.float64)
-
-
-def _booleans(rng: np.random.Generator, old: Array) -> Array:
-    return rng.integers(0, 2, old.shape).astype(bool)
-
-
-def _permuted(rng: np.random.Generator, old: Array) -> Array:
-    """In another order; if all are equal, some become 0, or 1 if they are 0."""
-    first = old.flat[0]
-    if (old == first).all():
-        return np.where(rng.integers(0, 2, old.shape), first or 1, 0).astype(old.dtype)
-    return rng.permutation(old.reshape(-1)).reshape(old.shape)
-
-
-def _smaller(rng: np.random.Generator, old: Array) -> Array:
-    """None of the largest, so that what depends on the largest shows."""
-    values = np.unique(np.append(old, old.dtype.type(0)))
-    return rng.choice(values[:-1], old.shape) if len(values) > 1 else _permuted(rng, old)
-
-
-NORMAL = Kind(_normal, _permuted, is_usual=True)
-TIED = Kind(_tied, _smaller, lambda _, some: some, varies=True)
-LARGE = Kind(_large, _permuted, varies=True)
-DISTURBED = Kind(_large, _permuted, varies=True, disturbs=True)
+    def add_numbers(self, names: Iterable[str]) -> None:
+        """Let numbers be among the outputs."""
+        arrays = {name: self.outcome.numbers[name] for name in names}
+        self.outcome.arrays.update(arrays)
+        self.sample.outputs.update(arrays)
 
 
 @dataclass(frozen=True)
@@ -108,14 +55,18 @@ class Special:
     """Integers that each call increases by one."""
     positive: frozenset[str] = frozenset()
     """Arrays that have no negative elements, as means of squares and variances."""
+    shares: frozenset[str] = frozenset()
+    """Arrays with elements from 0 to 1, as probabilities."""
     settings: frozenset[str] = frozenset()
     """Arrays of integers that keep their values, as indices that were made once."""
 
     def restrict(self, tree: Tree) -> None:
-        """Make the elements of these arrays positive."""
+        """Make the elements of these arrays positive, or at most 1."""
         for node in tree.nodes:
-            if node.path in self.positive and node.kind == "array":
+            if node.path in self.positive | self.shares and node.kind == "array":
                 np.abs(node.value, out=node.value)
+                if node.path in self.shares:
+                    node.value /= 1 + node.value
 
 
 def fill(nodes: Iterable[Node], kind: Kind, seed: int, special: Special = Special()) -> None:
@@ -133,7 +84,7 @@ def fill(nodes: Iterable[Node], kind: Kind, seed: int, special: Special = Specia
                     array /= sqrt(array.size / min(array.shape))
             elif not is_setting(array) and node.path not in special.settings:
                 array[...] = (
-                    _booleans(rng, array) if array.dtype.kind == "b" else kind.mix(rng, array)
+                    booleans(rng, array) if array.dtype.kind == "b" else kind.mix(rng, array)
                 )
         elif kind.varies and is_variable(node):
             _replace(node, type(node.value)(node.value * rng.uniform(0.4, 0.9)))
@@ -244,6 +195,15 @@ class Episode:
             if ((node.path in places or node.path in outcome.mutated) and node.value.min() >= 0)
             or (node.parent is not None and _is_vector(node.value) and node.value.min() > 0)
         )  # fmt: skip
+
+    def shares(self) -> list[str]:
+        """Paths of arrays with elements from 0 to 1."""
+        roots = arguments(self.call.function, self.call.args, self.call.kwargs).values
+        _, tree = self.read(self.call.function, roots, self.deferred)
+        return [
+            path for path, array in tree.arrays().items()
+            if array.dtype.kind == "f" and array.size and 0 <= array.min() <= array.max() <= 1
+        ]  # fmt: skip
 
     def run(self, kind: Kind, seed: int, unread: "Unread | None" = None) -> Sampled:
         """A sample; attributes in `unread` are deleted before the call, or empty."""
@@ -388,13 +348,17 @@ def _is_vector(array: Array) -> bool:
 
 @contextmanager
 def _unchanged(scan: Scan) -> Iterator[None]:
-    """Restore attributes of classes and global objects that a call changes, and refuse the call."""
+    """Restore what classes and global objects hold if a call changes that, and refuse the call."""
     holders = [*scan.classes, *(value for value, _ in scan.objects)]
-    before = [dict(vars(holder)) for holder in holders]
+    before = [dict(state_of(holder)) for holder in holders]
     yield
     for holder, names in zip(holders, before, strict=True):
-        now = vars(holder)
+        now = state_of(holder)
         changed = [name for name in now.keys() | names if now.get(name) is not names.get(name)]
+        if isinstance(holder, dict) and changed:
+            holder.clear()
+            holder.update(names)
+            raise Refused(f"it changes {changed[0]!r} of a global dict")
         for name in changed:
             if name in names:
                 setattr(holder, name, names[name])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ._budget import FEW
-from ._calls import Build, Existing, Leaf, Next, Template, Unknown, View
+from ._calls import Build, Existing, Leaf, Next, Number, Template, Unknown, View
 from ._recorded import Recorded
 from ._values import Refused, is_plain
 
@@ -96,7 +96,8 @@ def for_all(few: Template, full: Template) -> Template:
     Different
         If they differ in more than sizes.
     """
-    if isinstance(few, (Unknown, Next)) or (isinstance(few, Existing) and isinstance(full, Leaf)):
+    is_number = isinstance(few, (Existing, Number)) and isinstance(full, Leaf)
+    if is_number or isinstance(few, (Unknown, Next)):
         return few
     if isinstance(few, Build) and isinstance(full, Build):
         if (few.kind, few.keys, few.items is None) == (full.kind, full.keys, full.items is None):

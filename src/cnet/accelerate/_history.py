@@ -92,7 +92,7 @@ class History:
         text = repr((self.key, _stamps(files), total, known))
         with suppress(OSError):
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            atomic_write(self.path, text.encode())
+            atomic_write(self.path, text.encode(), synchronizes=False)
 
 
 def _stamps(files: Iterable[str]) -> dict[str, tuple[int, int]]:

@@ -15,7 +15,7 @@ from ._plans import Plan, Values, is_finite
 from ._recorded import Recorded, local
 from ._values import Impure, Refused
 from ._verdict import verdict
-from ._watched import AccelerateError, AccelerateWarning, owner_of
+from ._watched import NO_GAIN, AccelerateError, AccelerateWarning, owner_of
 
 if TYPE_CHECKING:
     from ._watched import Situation, Watched
@@ -250,7 +250,7 @@ class Learned:
     # ---- Dropping --------------------------------------------------------------------------------
 
     def drop_slower(self, plan: Plan, use: Use) -> None:
-        use.situation.refusal = "cnet is not faster"
+        use.situation.refusal = f"{NO_GAIN}cnet is not faster"
         self.drop(plan)
 
     def drop(self, plan: Plan) -> None:

@@ -16,6 +16,7 @@ from ._calls import (
     Fresh,
     Leaf,
     Next,
+    Number,
     Outcome,
     Template,
     Unknown,
@@ -146,6 +147,8 @@ class _Learning:
     episode: Episode | None
     """Makes a call with all images, if the samples have a few."""
     expressions: dict[str, Expression] = field(default_factory=dict)
+    numbers: set[str] = field(default_factory=set)
+    """Names of the numbers that depend on the data."""
 
     def __post_init__(self) -> None:
         self.end = thread_time() + self.seconds
@@ -177,6 +180,7 @@ class _Learning:
         self.explain_all(needed)
         if self.episode is not None:
             full = self.episode.with_all(self.unread)
+            full.add_numbers(self.numbers)
             self.check_names(first, full.outcome)
             first = full.outcome
             result = for_all(result, first.result)
@@ -240,7 +244,18 @@ class _Learning:
                 if all(n is not None and type(n) is type(v) and n == v
                        for n, v in zip(numbers, values, strict=True)):  # fmt: skip
                     return Existing(path)
+        kinds = {type(value) for value in values}
+        place = first_of.name if isinstance(first_of := templates[0], Leaf) else ""
+        if is_complete and len(kinds) == 1 and place in self.samples[0].outcome.numbers:
+            return self.number(place, kinds.pop())
         return Unknown(f"{name}, a number that depends on the data")
+
+    def number(self, name: str, kind: type) -> Number:
+        """A number that is explained as an array is."""
+        self.numbers.add(name)
+        for sampled in self.samples:
+            sampled.add_numbers({name})
+        return Number(name, kind)
 
     def known_numbers(self) -> set[Any]:
         """Numbers that do not come from the data: sizes, constants of the code, and arguments."""
@@ -330,7 +345,8 @@ class _Learning:
 
     def explained(self, name: str, results: Sequence[str], stage: str) -> Expression | None:
         missing = [s for s in self.samples if not is_finite(s.sample.outputs[name])]
-        if not all(sampled.kind.disturbs for sampled in missing):
+        enough = name in self.numbers and len(self.samples) - len(missing) > 2
+        if not enough and not all(sampled.kind.disturbs for sampled in missing):
             raise Refused(f"{name} is not finite for random data")
         samples = [self.inputs_of(s, results) for s in self.samples if s not in missing]
         others = [*self.expressions.values()]
@@ -342,7 +358,15 @@ class _Learning:
         if expression is None and thread_time() > self.end:
             raise Unfinished
         is_from_maxima = expression and isinstance(expression.term.operation, FromMaxima)
-        if missing and not is_from_maxima:  # that one is not finite for disturbed maxima either
+        is_missing = (
+            expression
+            and name in self.numbers
+            and all(
+                not is_finite(expression.compute(inputs.inputs, inputs.numbers))
+                for inputs in (self.inputs_of(sampled, results) for sampled in missing)
+            )
+        )
+        if missing and not (is_from_maxima or is_missing):
             raise Refused(f"{name} is not finite for random data")
         return expression
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arrays import Array
 from . import _deferred
-from ._calls import Build, Existing, Fresh, Leaf, Next, Outcome, Template, View
+from ._calls import Build, Existing, Fresh, Leaf, Next, Number, Outcome, Template, View
 from ._episodes import FORWARD, RESULT
 from ._scan import Scan
 from ._values import NUMBERS, Node, Refused, Tree, is_setting
@@ -218,7 +218,7 @@ class _Writer:
                 held = f"{self.constant(holder)}.get({name!r})"
                 lines.append(f"if {held} is not {self.constant_object(value)}: return None")
         for value, state in self.findings.scan.objects:
-            held = f"{self.constant_object(value)}.__dict__"
+            held = self.constant_object(value) + ".__dict__" * (not isinstance(value, dict))
             lines.append(f"if {held} != {self.constant_object(state)}: return None")
         for cell, value in self.findings.scan.cells:
             held = f"{self.constant_object(cell)}.cell_contents"
@@ -347,6 +347,8 @@ class _Writer:
             return f"viewed({of}, {', '.join(map(repr, place))})"
         if isinstance(template, Leaf):
             return self.constant_object(template.value)
+        if isinstance(template, Number):
+            return f"{self.constant(template.kind)}({self.outputs[template.name]})"
         if isinstance(template, Next):
             return f"{self.names[template.path]} + 1"
         if isinstance(template, Build):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ._watched import Watched
+from ._watched import NO_GAIN, Watched
 
 
 def report_of(watched: Iterable[Watched]) -> str:
@@ -19,6 +19,11 @@ def report_of(watched: Iterable[Watched]) -> str:
     saved, spent, failed = (sum(times) for times in zip(*map(_times, called), strict=True))
     failures = f", {_seconds(failed)} of that without success" if failed else ""
     lines.append(f"in all: saved {_seconds(saved)}, learned in {_seconds(spent)}{failures}")
+    by_cnet = sum(bool(one.plans) for one in called)
+    gainless = sum(not one.plans and reason_of(one).startswith(NO_GAIN) for one in called)
+    lines.append(
+        f"of {len(called)} functions, cnet computes {by_cnet}, and {gainless} have nothing to gain"
+    )
     return "\n".join(lines)
 
 

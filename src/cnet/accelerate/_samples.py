@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from ..arrays import Array
-from ._calls import Build, Fresh, Leaf, Outcome, Template, Unknown, View, same_bits
-from ._episodes import DISTURBED, LARGE, NORMAL, TIED, Episode, Sampled, Unread, mild
+from ._calls import Build, Fresh, Leaf, Number, Outcome, Template, Unknown, View, same_bits
+from ._episodes import Episode, Sampled, Unread
+from ._kinds import DISTURBED, LARGE, NORMAL, TIED, mild, near
 from ._values import Refused
+from .explain import tiny_numbers
 
 MOST_NEEDED = 5
 """Calls that lack attributes, each without one that the one before needed."""
@@ -22,9 +24,10 @@ def samples_of(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]
     first = episode.run(NORMAL, 0)
     counters = first.outcome.counted(first.tree.numbers())
     episode.special = replace(episode.special, counters=counters)
-    if not all(is_finite(array) for array in first.outcome.arrays.values()):
+    if not first.outcome.is_finite():
         positive = episode.positive(first.outcome)
-        episode.special = replace(episode.special, positive=positive)
+        shares = episode.shares() if all(map(is_finite, first.outcome.arrays.values())) else ()
+        episode.special = replace(episode.special, positive=positive, shares=frozenset(shares))
         first = episode.run(NORMAL, 0)
     costly = {
         path for path in unread.refilled if first.outcome.touched.get(path)
@@ -42,8 +45,14 @@ def samples_of(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]
     assert again is not None
     kinds = [TIED, LARGE] if episode.forward is None else [TIED, DISTURBED]
     more = [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 1)]
-    if not all(map(is_finite, more[-1].outcome.arrays.values())):  # large numbers overflow
+    if not more[-1].outcome.is_finite():  # large numbers overflow
         more[-1] = episode.run(replace(kinds[-1], draw=mild), len(kinds), unread)
+    if first.outcome.numbers:  # a sample tells little of a loss
+        kinds = [
+            NORMAL,
+            near(tiny_numbers((*episode.scan.constants, *first.tree.numbers().values()))),
+        ]
+        more += [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 3)]
     return [again, *more], unread
 
 
@@ -95,7 +104,7 @@ def is_same(a: Template, b: Template) -> bool:
 
 def is_costly(template: Template) -> bool:
     """Whether a value has new arrays, or cannot be made."""
-    return any(isinstance(item, (Fresh, Unknown)) for item in items_in(template))
+    return any(isinstance(item, (Fresh, Number, Unknown)) for item in items_in(template))
 
 
 def is_finite(array: Array) -> bool:
@@ -109,10 +118,10 @@ def items_in(template: Template) -> list[Template]:
 
 
 def fresh_in(template: Template) -> list[str]:
-    """Names of the new arrays in a value."""
+    """Names of the new arrays and numbers in a value."""
     found = []
     for item in items_in(template):
         item = item.of if isinstance(item, View) else item
-        if isinstance(item, Fresh):
+        if isinstance(item, (Fresh, Number)):
             found.append(item.name)
     return found

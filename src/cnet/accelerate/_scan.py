@@ -75,7 +75,7 @@ class Scan:
     classes: list[type] = field(default_factory=list)
     """Classes of the arguments, and others that the code names."""
     objects: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)
-    """Instances outside of the arguments, with their attributes, which are numbers or constants."""
+    """Instances and dicts outside of the arguments, with what they hold: numbers and constants."""
     effects: dict[types.CodeType, dict[int, str]] = field(default_factory=dict)
     """Instructions that do more than compute, by their offset, and what they do."""
 
@@ -168,8 +168,12 @@ class _Scanning:
                 self.value(name, item)
         elif _is_settled(value):
             if all(value is not known for known, _ in self.found.objects):
-                self.found.objects.append((value, dict(vars(value))))
-                self.add_class(type(value))
+                self.found.objects.append((value, dict(state_of(value))))
+                if isinstance(value, dict):
+                    for item in value.values():
+                        self.value(name, item)
+                else:
+                    self.add_class(type(value))
         elif isinstance(value, (*_SOURCES, np.ndarray)) or not (
             kind_of(value) in ("number", "constant") or _is_of(type(value).__module__)
         ):
@@ -297,10 +301,15 @@ def _is_of(module: str | None) -> bool:
     return parts[0] in MODULES and "random" not in parts
 
 
+def state_of(value: Any) -> dict[Any, Any]:
+    """What an instance or a dict holds."""
+    return value if isinstance(value, dict) else vars(value)
+
+
 def _is_settled(value: Any) -> bool:
-    """Whether a value is an instance that holds nothing but numbers and constants."""
-    return kind_of(value) == "instance" and all(
-        kind_of(held) in ("number", "constant") for held in vars(value).values()
+    """Whether a value is an instance or a dict that holds nothing but numbers and constants."""
+    return kind_of(value) in ("instance", "dict") and all(
+        kind_of(held) in ("number", "constant") for held in state_of(value).values()
     )
 
 

@@ -13,13 +13,13 @@ from ._watched import Options, Watched
 
 FORWARD = (
     "forward", "forwardpass", "forwardprop", "forwardpropagate", "forwardpropagation",
-    "feedforward", "forwards", "foward", "fprop", "propagate", "call",
+    "feedforward", "forwards", "foward", "fprop", "fwd", "propagate", "call",
 )  # fmt: skip
 """Names of forward methods, the most specific first, without underscores and in lower case."""
 BACKWARD = (
     "backward", "backwardpass", "backwardprop", "backprop", "backpropagate", "backpropagation",
     "backwardpropagate", "backwardpropagation", "bprop", "computegrads", "computegradients",
-    "backwards", "backword", "gradient", "gradientdescentstep",
+    "backwards", "backword", "bwd", "bp", "gradient", "gradientdescentstep",
 )  # fmt: skip
 TOGETHER = {"convolve": "forward", "pool": "forward", "train": "backward"}
 """Names of methods that belong to a layer if a class has one of each role."""
@@ -27,7 +27,7 @@ BACKWARD_FUNCTION = re.compile(r"_?(backward|backprop|back|bwd|grad)(?=_|$|[A-Z]
 FUNCTION = re.compile(
     r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu|batch_?norm)|forward|convol", re.I
 )
-"""What is in the names of functions that are watched in modules."""
+"""What is in the names of functions that are watched in modules and classes."""
 
 
 @dataclass(eq=False)
@@ -40,6 +40,8 @@ class Place:
     raw: Any
     """What was there: the function, or its staticmethod."""
     watched: Watched
+    stem: str = ""
+    """What the forward and the backward function have in their names."""
 
     def put_back(self) -> None:
         if isinstance(self.owner, type):
@@ -66,7 +68,10 @@ def watch_class(
 ) -> list[Watched]:
     """Watch the methods of a class, also where base classes define them."""
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+    is_told = forward is not None or backward is not None
     roles = {name: role for name in names if (role := method_role(name, forward, backward))}
+    if not is_told:
+        roles = _pairs(names) | roles
     more = {name: TOGETHER[_short(name)] for name in names if _short(name) in TOGETHER}
     if {*more.values()} - {*roles.values()} == {"forward", "backward"}:
         roles |= more
@@ -82,10 +87,12 @@ def watch_class(
         if hasattr(inner, "cnet_watched"):
             found.append(inner.cnet_watched)
             continue
-        watched = Watched(f"{owner.__qualname__}.{name}", inner, role, options, _forward_of(owner))
+        stem = "" if is_told else _stem(name)
+        partner = _forward_of(owner, stem)
+        watched = Watched(f"{owner.__qualname__}.{name}", inner, role, options, partner)
         is_static = isinstance(raw, staticmethod)
         setattr(owner, name, staticmethod(watched.wrapper) if is_static else watched.wrapper)
-        found.append(_placed(Place(owner, name, raw, watched)))
+        found.append(_placed(Place(owner, name, raw, watched, stem)))
     return found
 
 
@@ -97,6 +104,23 @@ def method_role(name: str, forward: str | None = None, backward: str | None = No
     return "backward" if (name == backward if backward else short in BACKWARD) else None
 
 
+def _pairs(names: Iterable[str]) -> dict[str, str]:
+    """The roles of methods such as ``_conv_forward`` and ``_conv_backward``, if both are there."""
+    found = {name: role for name in names if (role := function_role(name))}
+    roles_of: dict[str, set[str]] = {}
+    for name, role in found.items():
+        roles_of.setdefault(_stem(name), set()).add(role)
+    return {name: role for name, role in found.items() if len(roles_of[_stem(name)]) == 2}
+
+
+def _stem(name: str) -> str:
+    """The name without what tells its role: ``conv`` for ``_conv_backward``."""
+    if method_role(name) or _short(name) in TOGETHER:
+        return ""
+    without = re.sub("_?forward", "", BACKWARD_FUNCTION.sub("", name), flags=re.I)
+    return without.strip("_").lower()
+
+
 def _short(name: str) -> str:
     return name.replace("_", "").lower()
 
@@ -105,26 +129,29 @@ def _is_users(owner: type) -> bool:
     return owner.__module__.split(".")[0] not in ("builtins", "abc", "typing", "numpy", "cnet")
 
 
-def _forward_of(owner: type) -> Callable[[Any], Watched | None]:
-    """Finds the watched forward method for a backward method of `owner`.
+def _forward_of(owner: type, stem: str) -> Callable[[Any], Watched | None]:
+    """Finds the watched forward method for a backward method of `owner`, with the same stem.
 
     It is that of the same class, which a derived class may call, unless that is never called.
     """
 
     def partner(instance: Any) -> Watched | None:
-        own, derived = _forward_in(owner), _forward_in(type(instance))
+        own, derived = _forward_in(owner, stem), _forward_in(type(instance), stem)
         return own if own is not None and own.calls else derived
 
     return partner
 
 
-def _forward_in(cls: type) -> Watched | None:
+def _forward_in(cls: type, stem: str) -> Watched | None:
     """The watched forward method of a class."""
     methods = {
         place.name: place.watched
         for base in reversed(cls.__mro__)
         for place in places
-        if place.owner is base and place.watched.role == "forward" and not place.watched.reason
+        if place.owner is base
+        and place.watched.role == "forward"
+        and place.stem == stem
+        and not place.watched.reason
     }
     order = {name: place for place, name in enumerate(FORWARD)}
     names = sorted(methods, key=lambda name: order.get(_short(name), len(order)))
@@ -157,15 +184,14 @@ def _replace(old: Any, new: Any, own: dict[str, Any]) -> None:
 
 def _named_partner(function: FunctionType) -> Callable[[Any], Watched | None]:
     """Finds the forward function of the same module with the same name but for the role."""
-    stem = BACKWARD_FUNCTION.sub("", function.__name__).strip("_").lower()
+    stem = _stem(function.__name__)
 
     def partner(_: Any) -> Watched | None:
         for place in places:
-            watched = place.watched
-            if watched.role == "forward" and watched.original.__globals__ is function.__globals__:
-                name = re.sub("_?forward", "", watched.original.__name__, flags=re.I)
-                if name.strip("_").lower() == stem:
-                    return watched
+            watched, original = place.watched, place.watched.original
+            is_near = watched.role == "forward" and original.__globals__ is function.__globals__
+            if is_near and _stem(original.__name__) == stem:
+                return watched
         return None
 
     return partner

@@ -115,8 +115,28 @@ def kind_of(value: Any) -> str:
 
 
 def copied(value: Any, *kept: Any) -> Any:
-    """A deep copy; `kept` stay as they are, and modules, which layers may hold."""
-    return copy.deepcopy(value, {id(one): one for one in (*kept, *sys.modules.values())})
+    """A deep copy; `kept` stay as they are, and modules, which layers may hold.
+
+    Raises
+    ------
+    Refused
+        If an object would do something when its copy is deleted.
+    """
+    memo = {id(one): one for one in (*kept, *sys.modules.values())}
+    known = memo.copy()
+    try:
+        return copy.deepcopy(value, memo)
+    finally:
+        made = [one for key, one in memo.items() if key not in known]
+        finalized = [one for one in made if hasattr(type(one), "__del__")]
+        for one in finalized:
+            one.__class__ = _Copy
+        if finalized:
+            raise Refused("it holds an object with a method __del__")
+
+
+class _Copy:
+    """The class of a copy that must do nothing when it is deleted."""
 
 
 def is_setting(array: Array) -> bool:

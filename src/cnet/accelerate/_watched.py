@@ -49,6 +49,10 @@ OBSERVED_SECONDS = 3e-3
 """Of this time of the original, one call is observed: so observing takes less than 1 % of it."""
 
 
+NO_GAIN = "nothing to gain: "
+"""Begins the reasons why cnet would not be faster."""
+
+
 class AccelerateWarning(RuntimeWarning):
     """cnet and the original have computed different results."""
 
@@ -108,6 +112,10 @@ class Situation:
         """Watched functions inside of the call that take most of its time."""
         self.inside: set[Watched] = set()
         """All watched functions inside of calls."""
+        self.pairs: dict[Watched, Situation] = {}
+        """The forward or backward function of the same object, and its calls."""
+        self.is_wanted = False
+        """Whether calls are learned for the sake of these."""
 
     @property
     def is_by_few(self) -> bool:
@@ -166,8 +174,8 @@ class Watched:
         """The last forward call by the id of the instance, until the backward call is learned."""
         self.noting = MOST_NOTED if role == "forward" and not self.budget.is_patient else 0
         """The number of forward calls that are still noted there."""
-        self.is_wanted = False
-        """Whether it is learned for the sake of its backward function."""
+        self.of_objects: dict[int, Situation] = {}
+        """The last situation by the id of the instance."""
         self.is_waiting = False
         """Whether it is learned as soon as the forward function is known."""
         self.awaited = 0
@@ -219,6 +227,9 @@ class Watched:
                 seconds = self.budget.most_seconds(self.price(situation).risk)
                 plan = learned.learn(situation, args, kwargs, seconds)
             if plan is not None:
+                for other, calls in situation.pairs.items() if plan.deferred else ():
+                    calls.is_wanted = True  # until it is learned, the plan saves nothing
+                    other.wake()
                 return learned.confirm(plan, situation, args, kwargs)
         return self.observed(situation, args, kwargs)
 
@@ -238,6 +249,7 @@ class Watched:
         if found is None:
             if len(self.situations) > MOST_SITUATIONS:
                 self.situations.clear()
+                self.of_objects.clear()
             found = self.situations[key] = Situation()
             if past := self.options.known.get((self.label, repr(key))):
                 found.expected, found.refusal, found.price = past.all, past.refusal, past.price
@@ -274,6 +286,7 @@ class Watched:
             situation.copied = count_elements((*args, *kwargs.values(), result))
             last = result if self.role == "forward" else None
             situation.images = count_images((*args, *kwargs.values()), last)
+        self._pair(situation, args, is_first)
         situation.work = min(situation.work, worked)
         situation.so_far += count * worked
         if others is None:
@@ -307,7 +320,7 @@ class Watched:
     def _may_learn(self, situation: Situation, args: tuple[Any, ...]) -> bool:
         is_due = situation.next <= situation.misses
         is_late = situation.next > MOST_MISSES and not self.budget.is_patient
-        waits = situation.waits and not self.is_wanted
+        waits = situation.waits and not situation.is_wanted
         if not is_due or is_late or waits or situation.refusal or learning.locked():
             return False
         if situation.seconds < _budget.LEAST_SECONDS:
@@ -316,12 +329,24 @@ class Watched:
             return False
         if not all(other.is_hopeless() for other in situation.inner):
             return False
-        can_save = float("inf") if self.is_wanted else situation.to_come * situation.saved_share
         is_unlikely = situation.price > 0 or self._is_without_forward(args)
-        if not self.budget.allows(self.price(situation), can_save, is_unlikely):
+        gain = float("inf") if situation.is_wanted else situation.to_come * situation.saved_share
+        if not self.budget.allows(self.price(situation), gain, is_unlikely):
             return False
-        self.is_waiting = not self._is_prepared(args)
+        self.is_waiting = not self._is_prepared(situation, args)
         return not self.is_waiting
+
+    def _pair(self, situation: Situation, args: tuple[Any, ...], is_first: bool) -> None:
+        """Note which calls of the forward and the backward function are of the same object."""
+        owner, _ = owner_of(args)
+        if owner is None or not self.budget.is_patient:
+            return
+        if self.role == "forward":
+            self.of_objects[id(owner)] = situation
+        elif is_first and (partner := self.partner(args)) and partner.situations:
+            known = partner.of_objects.get(id(owner))
+            forward = known or next(reversed(partner.situations.values()))
+            forward.pairs[self], situation.pairs[partner] = situation, forward
 
     def price(self, situation: Situation) -> Price:
         """Seconds that learning takes, if nothing is unusual."""
@@ -337,13 +362,14 @@ class Watched:
         partner = self.partner(args)
         return partner is not None and partner.failed > 0 and partner.is_hopeless()
 
-    def _is_prepared(self, args: tuple[Any, ...]) -> bool:
+    def _is_prepared(self, situation: Situation, args: tuple[Any, ...]) -> bool:
         """Whether what is known of the forward function is enough to learn the backward one."""
         partner = self.partner(args)
         if partner is None:
             return True
         if self.budget.is_patient and not partner.plans and not partner.is_hopeless():
-            partner.is_wanted = True
+            for forward in situation.pairs.values() or partner.situations.values():
+                forward.is_wanted = True
             partner.wake()
             return False
         has_rested = partner.learned is not None and partner.learned.wake()
@@ -433,7 +459,7 @@ class Watched:
 
 def _short(situation: Situation) -> str:
     elements = f" for {situation.elements} elements" if situation.elements else ""
-    return f"it takes only {1e6 * situation.seconds:.0f} µs{elements}"
+    return f"{NO_GAIN}it takes only {1e6 * situation.seconds:.0f} µs{elements}"
 
 
 def _seen(value: Any) -> Any:

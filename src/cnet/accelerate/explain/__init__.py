@@ -7,10 +7,10 @@ equal elements.
 
 from .expressions import Expression, Scale, Term
 from .places import FromMaxima
-from .samples import TINY, Sample
+from .samples import TINY, Sample, tiny_numbers
 from .search import STAGES, explain, for_images
 
 __all__ = [
     "STAGES", "TINY", "Expression", "FromMaxima", "Sample", "Scale", "Term", "explain",
-    "for_images",
+    "for_images", "tiny_numbers",
 ]  # fmt: skip

@@ -50,7 +50,7 @@ def copies(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
         array = problem.inputs[path][0]
         for axes in permutations(range(array.ndim)) if array.ndim <= 4 else ():
             moved = array.transpose(axes)
-            value = moved[np.unravel_index(places, moved.shape)].astype(np.float64)
+            value = moved.flat[places].astype(np.float64)
             if any(
                 is_multiple(target.values[0].reshape(-1)[places], value, target.errors[0])
                 for target in problem.targets

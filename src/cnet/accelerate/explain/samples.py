@@ -1,6 +1,6 @@
 """Recorded calls of a function, and what an explanation of one of their results has to match."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +26,8 @@ MOST_DECAYS = 24
 """The largest number of factors of the old value to try."""
 TINY = 1e-6
 """Numbers up to this are constants, as those that are added to a denominator."""
+MOST_TINY = 1e-3
+"""The largest number that may keep the argument of a logarithm away from zero."""
 UNDERFLOW = 1e-150
 """The allowed absolute error: smaller numbers have no squares."""
 PROBED = 16
@@ -52,7 +54,7 @@ class Sample:
 
     inputs: Mapping[str, Array]
     numbers: Mapping[str, float]
-    outputs: Mapping[str, Array]
+    outputs: dict[str, Array]
     constants: frozenset[float] = frozenset()
 
 
@@ -79,6 +81,11 @@ class Target:
     @cached_property
     def sizes(self) -> list[float]:
         return [float(np.abs(value).max(initial=0)) for value in self.values]
+
+
+def tiny_numbers(numbers: Iterable[float]) -> list[float]:
+    """Those that may keep the argument of a logarithm away from zero."""
+    return sorted({float(number) for number in numbers if 0 < number <= MOST_TINY})
 
 
 class OutOfTime(Exception):

@@ -25,6 +25,7 @@ from .convolution import Convolution, convolutions, known_convolutions
 from .exponential import exponential_units
 from .expressions import Expression, Scale, Term
 from .fitting import fit
+from .losses import losses, probabilities
 from .normalization import (
     deviations,
     normalization_gradients,
@@ -35,7 +36,7 @@ from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
 from .pooling import Pooling, known_poolings, poolings, poolings_of
 from .samples import OutOfTime, Problem, Sample
-from .softmax import SoftmaxGradient, softmax_axes, softmax_gradients, softmaxes
+from .softmax import SoftmaxGradient, less_maxima, softmax_axes, softmax_gradients, softmaxes
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 12
@@ -45,7 +46,8 @@ RARE = ("sigmoid, dx", "tanh, dx")
 CHEAP: tuple[Rule, ...] = (
     copies, deviations, elementwise, two_valued, sums, paddings, columns, products,
     known_convolutions, contractions, gradients_per_image, places, exponential_units,
-    softmaxes, softmax_gradients, normalizations, weight_gradients, normalization_gradients,
+    softmaxes, less_maxima, softmax_gradients, normalizations, weight_gradients,
+    normalization_gradients, losses,
 )  # fmt: skip
 COSTLY: tuple[Rule, ...] = (poolings, convolutions)
 STAGES = ("known", "masked", "unknown")
@@ -147,6 +149,7 @@ def _known(
         or _with_decay(problem, operations, terms)
         or _of_rows(problem, operations)
         or _of_augmented(problem, operations)
+        or _of_probabilities(problem, operations)
     )
 
 
@@ -172,6 +175,12 @@ def _of_augmented(problem: Problem, operations: tuple[object, ...]) -> Expressio
     terms = augmented(problem)
     rules = copies, products, softmaxes
     return _first(problem.with_terms(terms), rules, operations) if terms else None
+
+
+def _of_probabilities(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+    """An explanation by a loss of softmax."""
+    terms = probabilities(problem)
+    return _first(problem.with_terms(terms), (losses,), operations) if terms else None
 
 
 def _unknown(

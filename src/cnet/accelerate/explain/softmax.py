@@ -42,6 +42,22 @@ class Softmax:
 
 
 @dataclass(frozen=True)
+class LessMaximum:
+    """An input minus its largest element along an axis, or of all, or the exponential of that."""
+
+    axis: int | None
+    is_exponential: bool
+
+    def __call__(self, *arrays: Array) -> Array:
+        (x,) = arrays
+        difference: Array = x - x.max(self.axis, keepdims=True)
+        return np.exp(difference, out=difference) if self.is_exponential else difference
+
+    def __str__(self) -> str:
+        return "exp of it minus its maximum" if self.is_exponential else "minus its maximum"
+
+
+@dataclass(frozen=True)
 class SoftmaxGradient:
     """The gradient of an input of softmax; the operands are (dy, y)."""
 
@@ -100,6 +116,18 @@ def softmaxes(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
             for axis in softmax_axes(y.reshape(linear.shape), error):
                 for inner in _with_bias(problem, term, linear, y.reshape(linear.shape), axis):
                     yield from _checked(problem, axis, is_logarithm, inner)
+
+
+def less_maxima(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    """What softmax computes first, if code keeps it."""
+    y = problem.result
+    for path in problem.of_size(y.size) if y.dtype.kind == "f" and y.size > 1 else ():
+        x = problem.inputs[path][0]
+        for axis in (*range(x.ndim), None) if x.dtype.kind == "f" and x.shape == y.shape else ():
+            if y.max() <= 0:
+                yield Term(LessMaximum(axis, False), (path,))
+            elif y.min() >= 0 and y.max() <= 1:
+                yield Term(LessMaximum(axis, True), (path,))
 
 
 def _with_bias(
@@ -165,15 +193,20 @@ def _less_targets(problem: Problem) -> Iterator[Term]:
                 yield Term(Elementwise("difference"), (probabilities, second))
 
 
+def of_labels(problem: Problem, path: Operand, shape: tuple[int, ...]) -> bool:
+    """Whether an input may have the labels of the rows of an array."""
+    return len(shape) == 2 and all(
+        a.dtype.kind in "iu" and a.size == shape[0] and a.min() >= 0 and a.max() < shape[1]
+        for a in problem.inputs[path]
+    )
+
+
 def _less_labels(problem: Problem) -> Iterator[Term]:
     """Gradients of cross-entropy."""
     shape = problem.shape
     if len(shape) != 2:
         return
-    labels = [
-        path for path in problem.of_size(shape[0])
-        if all(a.dtype.kind in "iu" and a.max() < shape[1] for a in problem.inputs[path])
-    ]  # fmt: skip
+    labels = [path for path in problem.of_size(shape[0]) if of_labels(problem, path, shape)]
     for path, arrays in problem.inputs.items() if labels else ():
         if arrays[0].shape == shape and arrays[0].dtype.kind == "f":
             for label in labels:
