@@ -16,7 +16,7 @@ def models_on_torch() -> ModuleType:
     """`cnet.models` with layers, functions and tensors of PyTorch.
 
     The models import ``..nn``, ``..functional``, ``..operations`` and ``..tensor``; these names are
-    modules of PyTorch in a package of another name.
+    modules of PyTorch in a package of another name. Exceptions stay as they are.
     """
     import torch
 
@@ -28,6 +28,7 @@ def models_on_torch() -> ModuleType:
         "functional": torch.nn.functional,
         "operations": torch,
         "tensor": SimpleNamespace(Tensor=torch.Tensor),
+        "_explained": SimpleNamespace(explained=lambda function: function),
     }.items():
         setattr(parent, name, module)
         sys.modules[f"{PACKAGE}.{name}"] = module
