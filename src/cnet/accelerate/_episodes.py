@@ -18,7 +18,7 @@ from ._budget import find_images
 from ._calls import Before, Outcome, Scans, arguments, read, undisturbed
 from ._counters import Counter
 from ._fewer import Different, few_of, mapped, with_few
-from ._kinds import NORMAL, Kind, booleans
+from ._kinds import NORMAL, Kind, booleans, mild
 from ._printed import collected
 from ._recorded import Recorded
 from ._scan import Scan, state_of
@@ -79,7 +79,8 @@ def fill(nodes: Iterable[Node], kind: Kind, seed: int, special: Special = Specia
         if node.kind == "array" and node.value.size:
             array = node.value
             if array.dtype.kind == "f":
-                array[...] = kind.draw(rng, array)
+                draw = kind.draw if not kind.only or node.path in kind.only else mild
+                array[...] = draw(rng, array)
                 if kind.is_usual and array.ndim > 1 and _is_attribute(node):
                     array /= sqrt(array.size / min(array.shape))
             elif not is_setting(array) and node.path not in special.settings:

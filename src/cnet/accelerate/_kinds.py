@@ -22,6 +22,8 @@ class Kind:
     """Whether numbers in the state, such as learning rates, get other values."""
     disturbs: bool = False
     """Whether arrays change between the forward and the backward call."""
+    only: frozenset[str] = frozenset()
+    """If not empty, paths of the arrays for which `draw` is; others have mild numbers."""
     is_usual: bool = False
     """Whether weights are small, so that sums of many products do not saturate activations."""
 
@@ -33,6 +35,11 @@ def _normal(rng: np.random.Generator, old: Array) -> Array:
 def _large(rng: np.random.Generator, old: Array) -> Array:
     """From 0.1 to 1000, so that clipping and thresholds show."""
     return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 4, old.shape)
+
+
+def medium(rng: np.random.Generator, old: Array) -> Array:
+    """Up to 40, where larger numbers overflow."""
+    return rng.standard_normal(old.shape) * 10.0 ** rng.integers(-1, 2, old.shape)
 
 
 def mild(rng: np.random.Generator, old: Array) -> Array:

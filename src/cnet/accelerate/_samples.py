@@ -1,16 +1,19 @@
 """The samples of a call to learn from, and what the call sets before it reads it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..arrays import Array
 from ._calls import Build, Fresh, Leaf, Number, Outcome, Template, Unknown, View, same_bits
-from ._episodes import Episode, Sampled, Unread
-from ._kinds import DISTURBED, LARGE, NORMAL, TIED, mild, near
+from ._episodes import FORWARD, Episode, Sampled, Unread
+from ._kinds import DISTURBED, LARGE, NORMAL, TIED, Kind, medium, mild, near
 from ._values import Refused
-from .explain import tiny_numbers
+from .explain import Sample, tiny_numbers
 
+MOST_ALONE = 8
+"""Samples in which few arrays have large numbers."""
 MOST_NEEDED = 5
 """Calls that lack attributes, each without one that the one before needed."""
 
@@ -45,8 +48,11 @@ def samples_of(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]
     assert again is not None
     kinds = [TIED, LARGE] if episode.forward is None else [TIED, DISTURBED]
     more = [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 1)]
-    if not more[-1].outcome.is_finite():  # large numbers overflow
+    is_finite_for_large = more[-1].outcome.is_finite()
+    if not is_finite_for_large:
         more[-1] = episode.run(replace(kinds[-1], draw=mild), len(kinds), unread)
+    if not is_finite_for_large or _has_zeros([again, *more]):
+        more += _large_ones(episode, kinds[-1], len(kinds), again.sample, unread)
     if first.outcome.numbers:  # a sample tells little of a loss
         kinds = [
             NORMAL,
@@ -54,6 +60,32 @@ def samples_of(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]
         ]
         more += [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 3)]
     return [again, *more], unread
+
+
+def _has_zeros(samples: Sequence[Sampled]) -> bool:
+    """Whether an array is 0 in all samples, as one whose elements are below a threshold."""
+    names = samples[0].outcome.arrays
+    return any(
+        not any(s.sample.outputs[name].any() for s in samples if name in s.sample.outputs)
+        for name in names
+    )
+
+
+def _large_ones(
+    episode: Episode, kind: Kind, seed: int, first: Sample, unread: Unread
+) -> list[Sampled]:
+    """Samples in which few arrays have numbers as large as can be, and others mild ones."""
+    paths = [path.removeprefix(FORWARD) for path, x in first.inputs.items() if x.dtype.kind == "f"]
+    paths = [*dict.fromkeys(paths)]
+    samples = []
+    for start in range(min(len(paths), MOST_ALONE)):
+        only = frozenset(paths[start::MOST_ALONE])
+        for draw in (kind.draw, medium):
+            sampled = episode.run(replace(kind, draw=draw, only=only), seed, unread)
+            if sampled.outcome.is_finite():
+                samples.append(sampled)
+                break
+    return samples
 
 
 def _lacking(episode: Episode, unread: Unread) -> tuple[Sampled | None, Unread]:
