@@ -11,7 +11,8 @@ import numpy as np
 
 from ..._explained import Explained
 from ...random import use_stream
-from .._check import boolean, integer
+from ...arrays import boolean
+from .._check import integer
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, Sample, Samples
 from .fetch import Collate, Exhausted, Fetcher
