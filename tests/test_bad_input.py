@@ -120,6 +120,30 @@ def test_exceptions_name_what_was_called(function, name, request):
     assert not unclear, "\n".join(unclear[:5])
 
 
+KERNELS = {
+    kernels.permute: {"shape": (2, 3), "axes": (1, 0)},
+    kernels.flip: {"axes": (0,)},
+    kernels.embed: {"shape": (2, 6), "index": (slice(None), slice(0, 6, 2)), "value": 0.0},
+    kernels.accumulate: {"axis": 1, "product": False, "reverse": False},
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("function", KERNELS, ids=lambda function: function.__name__)
+def test_exceptions_of_kernels_of_layouts_name_what_was_called(function):
+    valid = {"x": np.ones((2, 3)), **KERNELS[function]}
+    function(**valid)
+    unclear = []
+    for parameter in valid:
+        for kind, wrong in WRONG.items():
+            try:
+                function(**{**valid, parameter: wrong})
+            except Exception as error:
+                if not _is_clear(error, function, function.__name__):
+                    unclear.append(f"{parameter}, {kind}: {type(error).__name__}: {error}")
+    assert not unclear, "\n".join(unclear[:5])
+
+
 MODULES = [
     each for each in _public() if inspect.isclass(each.values[0])
     and issubclass(each.values[0], nn.Module)
@@ -226,7 +250,7 @@ def test_an_exception_is_clear(call, kind, message):
         (lambda: nn.Linear(2, 2).requires_grad_("a"), "Tensor: requires_grad"),
         (lambda: cnet.tensor(1.0, requires_grad="a"), "tensor: requires_grad"),
         (lambda: cnet.ones(3, requires_grad="a"), "ones: requires_grad"),
-        (lambda: matrix().new_ones(3, requires_grad="a"), "new_ones: requires_grad"),
+        (lambda: matrix().new_ones(3, requires_grad="a"), "Tensor: requires_grad"),
         (lambda: nn.Parameter(matrix(), "a"), "Parameter: requires_grad"),
     ],
 )  # fmt: skip
