@@ -21,7 +21,7 @@ import pytest
 import cnet
 import valid_calls
 from cnet import kernels, nn, optim
-from cnet._explained import explained
+from cnet._explained import explain, explained
 from cnet.dropin import kernels as dropin
 from cnet.tensor import array_of
 from cnet.utils import data
@@ -120,6 +120,30 @@ def test_exceptions_name_what_was_called(function, name, request):
     assert not unclear, "\n".join(unclear[:5])
 
 
+KERNELS = {
+    kernels.permute: {"shape": (2, 3), "axes": (1, 0)},
+    kernels.flip: {"axes": (0,)},
+    kernels.embed: {"shape": (2, 6), "index": (slice(None), slice(0, 6, 2)), "value": 0.0},
+    kernels.accumulate: {"axis": 1, "product": False, "reverse": False},
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("function", KERNELS, ids=lambda function: function.__name__)
+def test_exceptions_of_kernels_of_layouts_name_what_was_called(function):
+    valid = {"x": np.ones((2, 3)), **KERNELS[function]}
+    function(**valid)
+    unclear = []
+    for parameter in valid:
+        for kind, wrong in WRONG.items():
+            try:
+                function(**{**valid, parameter: wrong})
+            except Exception as error:
+                if not _is_clear(error, function, function.__name__):
+                    unclear.append(f"{parameter}, {kind}: {type(error).__name__}: {error}")
+    assert not unclear, "\n".join(unclear[:5])
+
+
 MODULES = [
     each for each in _public() if inspect.isclass(each.values[0])
     and issubclass(each.values[0], nn.Module)
@@ -146,7 +170,7 @@ def test_exceptions_of_calls_of_modules_name_what_was_called(kind, name, request
             module(*[wrong] * count)
         except Exception as error:
             message = str(error)
-            foreign = FOREIGN.search(message) and "(arguments: " not in message
+            foreign = FOREIGN.search(message.partition(": ")[2]) and "(arguments: " not in message
             if foreign or not re.match(r"[A-Za-z_][\w.]*(\(\))?:? ", message):
                 unclear.append(f"{case}: {type(error).__name__}: {error}")
     assert not unclear, "\n".join(unclear[:5])
@@ -214,6 +238,39 @@ def test_the_argument_is_named(call, message):
 def test_an_exception_is_clear(call, kind, message):
     with pytest.raises(kind, match=f"^{message}"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda: cnet.set_grad_enabled("a"), "set_grad_enabled: mode"),
+        (lambda: cnet.use_exact("a"), "use_exact: exact"),
+        (lambda: cnet.use_deterministic_algorithms("a"), "use_deterministic_algorithms: mode"),
+        (lambda: matrix().requires_grad_("a"), "Tensor: requires_grad"),
+        (lambda: nn.Linear(2, 2).requires_grad_("a"), "Tensor: requires_grad"),
+        (lambda: cnet.tensor(1.0, requires_grad="a"), "tensor: requires_grad"),
+        (lambda: cnet.ones(3, requires_grad="a"), "ones: requires_grad"),
+        (lambda: matrix().new_ones(3, requires_grad="a"), "Tensor: requires_grad"),
+        (lambda: nn.Parameter(matrix(), "a"), "Parameter: requires_grad"),
+    ],
+)  # fmt: skip
+def test_a_setting_must_be_a_bool(call, argument):
+    enabled = cnet.is_grad_enabled()
+    with pytest.raises(TypeError, match=rf"^{argument} must be a bool \(got 'a'\)"):
+        call()
+    assert cnet.is_grad_enabled() == enabled
+    assert not cnet.exact_is_on()
+
+
+def test_a_setting_may_be_a_bool_of_numpy():
+    assert matrix().requires_grad_(np.bool_(True)).requires_grad is True
+
+
+def test_defaults_are_not_listed():
+    def scaled(x: float, factor: int = 2) -> None: ...
+
+    with pytest.raises(ValueError, match=r"^scaled: wrong \(arguments: x=0.5\)$"):
+        explain(ValueError("wrong"), scaled, (0.5, 2), {})
 
 
 def test_arguments_are_listed_for_messages_of_numpy():

@@ -93,6 +93,17 @@ AUXILIARY = ("googlenet", "inception_v3")
 """Models with further outputs for the training, which the command does without."""
 
 
+def model_builder(name: str) -> "Callable[..., Module]":
+    """The function that builds a model of `cnet.models`."""
+    from .models import get_model_builder
+
+    try:
+        return get_model_builder(name)
+    except ValueError as error:
+        reason = str(error).removeprefix("get_model: ").replace("name", "model", 1)
+        raise UsageError(reason) from None
+
+
 def network(
     name: str, shape: tuple[int, int, int] | None, classes: int | None
 ) -> "tuple[Module, tuple[int, int, int]]":
@@ -101,11 +112,7 @@ def network(
 
     from . import models
 
-    try:
-        builder = models.get_model_builder(name)
-    except ValueError as error:
-        reason = str(error).removeprefix("get_model: ").replace("name", "model", 1)
-        raise UsageError(reason) from None
+    builder = model_builder(name)
     shape = shape or models.image_shape(name)
     parameters = inspect.signature(builder).parameters
     count = "classes" if "classes" in parameters else "num_classes"

@@ -73,10 +73,12 @@ def _constructor(function: Public) -> Public:
     Many constructors only keep the value, which would fail in a later call.
     """
 
-    @explained
     @wraps(function)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        function(self, *args, **kwargs)
+        try:
+            function(self, *args, **kwargs)
+        except Exception as error:
+            explain(error, function, (self, *args), kwargs)
         if str in map(type, (*args, *kwargs.values())):
             for parameter, value, hint in _given(function, (self, *args), kwargs):
                 if type(value) is str and bool not in _alternatives(hint):
@@ -144,7 +146,7 @@ def _is_in_subclass(function: Callable[..., Any], args: Sequence[Any]) -> bool:
     if function.__name__ != "__init__":
         return False
     constructors = [vars(base).get("__init__") for base in type(args[0]).__mro__]
-    outermost = next(each for each in constructors if hasattr(each, "__wrapped__"))
+    outermost = next((each for each in constructors if hasattr(each, "__wrapped__")), function)
     return inspect.unwrap(outermost) is not inspect.unwrap(function)  # type: ignore[arg-type]
 
 
@@ -201,14 +203,14 @@ def _title(function: Callable[..., Any], args: Sequence[Any]) -> str:
 def _given(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> list[tuple[str, Any, Any]]:
-    """The arguments of a call: for each, the name of its parameter, its value and annotation."""
+    """The arguments of a call that are no defaults: names of parameters, values, annotations."""
     signature = inspect.signature(function)
     hints = _hints(function)
     given = []
     for name, value in signature.bind(*args, **kwargs).arguments.items():
-        kind = signature.parameters[name].kind
-        if kind is not inspect.Parameter.VAR_KEYWORD:
-            values = value if kind is inspect.Parameter.VAR_POSITIONAL else (value,)
+        parameter = signature.parameters[name]
+        if parameter.kind is not parameter.VAR_KEYWORD and value is not parameter.default:
+            values = value if parameter.kind is parameter.VAR_POSITIONAL else (value,)
             given += [(name, each, hints.get(name, Any)) for each in values]
     return given
 

@@ -16,3 +16,10 @@ FLOAT64 = np.dtype(np.float64)
 UINT8 = np.dtype(np.uint8)
 INT32 = np.dtype(np.int32)
 INT64 = np.dtype(np.int64)
+
+
+def boolean(function: str, name: str, value: object) -> bool:
+    """Check a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{function}: {name} must be a bool (got {value!r})")
+    return bool(value)

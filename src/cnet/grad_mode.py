@@ -6,6 +6,8 @@ from functools import wraps
 from inspect import isgeneratorfunction
 from typing import Any, TypeVar
 
+from .arrays import boolean
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
@@ -155,7 +157,7 @@ class set_grad_enabled(GradMode):
     """
 
     def __init__(self, mode: bool) -> None:
-        super().__init__(bool(mode))
+        super().__init__(boolean("set_grad_enabled", "mode", mode))
         self._before: bool | None = current.enabled
         current.enabled = self._enabled
 

@@ -26,6 +26,7 @@ import numpy as np
 
 from . import _core
 from ._cpus import default_num_threads, omp_num_threads
+from .arrays import boolean
 
 __all__ = [
     "available_isas",
@@ -209,7 +210,7 @@ def use_exact(exact: bool = True) -> _Restore:
 
 def _set_exact(exact: bool) -> None:
     global _exact
-    _exact = bool(exact)
+    _exact = boolean("use_exact", "exact", exact)
 
 
 def empty_cache() -> None:

@@ -1,5 +1,6 @@
 """Settings of PyTorch that need no choice here: accepted where cnet already does what they ask."""
 
+from .arrays import boolean
 from .devices import CPU, Place, device, require_cpu
 
 __all__ = [
@@ -20,6 +21,7 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
     >>> import cnet
     >>> cnet.use_deterministic_algorithms(True)
     """
+    boolean("use_deterministic_algorithms", "mode", mode)
 
 
 def set_deterministic(d: bool) -> None:
@@ -30,6 +32,7 @@ def set_deterministic(d: bool) -> None:
     >>> import cnet
     >>> cnet.set_deterministic(True)
     """
+    boolean("set_deterministic", "d", d)
 
 
 def are_deterministic_algorithms_enabled() -> bool:

@@ -13,8 +13,9 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from . import autograd, engine, numpy_protocol, printing
-from ._explained import explained
+from ._explained import explain
 from ._methods import Methods
+from .arrays import boolean
 from .construction import constructed, note_volatile, numbers, to_array
 from .devices import CPU, Place, device, require_cpu
 from .dtypes import DType
@@ -87,7 +88,7 @@ class Tensor(Variable, Methods):
             *data, requires_grad = data  # type: ignore[assignment]
         self._init(constructed(data))
         if requires_grad:
-            self.requires_grad = True
+            self.requires_grad = requires_grad
 
     # The graph
 
@@ -100,13 +101,15 @@ class Tensor(Variable, Methods):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if type(value) is not bool:
+            value = boolean("Tensor", "requires_grad", value)
         if value and self._array.dtype.kind != "f":
             raise TypeError(f"requires_grad: only float tensors have gradients (got {self.dtype})")
         if not value and self.grad_fn is not None:
             raise RuntimeError("requires_grad: only leaves can be changed; use detach()")
         if value:
             make_writable(self)
-        self._requires_grad = bool(value)
+        self._requires_grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set `requires_grad` and return the tensor itself."""
@@ -387,7 +390,6 @@ Operand: TypeAlias = Tensor | Array | np.generic | Number
 engine.tensor_type = Tensor
 
 
-@explained
 def tensor(
     data: Any, dtype: DType = None, requires_grad: bool = False, *,
     device: Place = None, pin_memory: bool = False,
@@ -426,11 +428,13 @@ def tensor(
     tensor([[1., 2.],
             [3., 4.]], requires_grad=True)
     """
-    require_cpu("tensor", device)
-    return Tensor(np.array(to_array("tensor", data, dtype)), requires_grad=requires_grad)
+    try:
+        require_cpu("tensor", device)
+        return Tensor(np.array(to_array("tensor", data, dtype)), requires_grad=requires_grad)
+    except Exception as error:
+        explain(error, tensor, (data, dtype, requires_grad), {"device": device})
 
 
-@explained
 def as_tensor(data: Any, dtype: DType = None, device: Place = None) -> Tensor:
     """Convert data to a tensor that shares its memory where possible.
 
@@ -463,11 +467,14 @@ def as_tensor(data: Any, dtype: DType = None, device: Place = None) -> Tensor:
     >>> cnet.as_tensor(array).numpy() is array
     True
     """
-    if device is not None:
-        require_cpu("as_tensor", device)
-    if isinstance(data, Tensor):
-        return data if dtype is None or data.dtype == dtype else data.astype(dtype)
-    return Tensor(to_array("as_tensor", data, dtype))
+    try:
+        if device is not None:
+            require_cpu("as_tensor", device)
+        if isinstance(data, Tensor):
+            return data if dtype is None or data.dtype == dtype else data.astype(dtype)
+        return Tensor(to_array("as_tensor", data, dtype))
+    except Exception as error:
+        explain(error, as_tensor, (data, dtype, device), {})
 
 
 def array_of(x: Any) -> Any:

@@ -328,7 +328,8 @@ def test_a_second_ctrl_c_leaves_the_checkpoint_as_it_was(cnet_train, tmp_path, m
         (["--colour"], "unrecognized arguments: --colour"),
         (["--data", "mnist", "--data-dir", "nowhere"], "MNIST: nowhere is not a folder"),
         (["--data-dir", "nowhere"], "--data-dir is not for --data digits; scikit-learn contains"),
-        (["--out", "file"], "--out must be a folder (got file, which is a file)"),
+        (["--out", "file"], "--out must be a folder (got file, and file is a file)"),
+        (["--out", "file/run"], "--out must be a folder (got file/run, and file is a file)"),
         (["--resume"], "there is no runs/digits/checkpoint.safetensors: omit --resume"),
     ],
 )
@@ -343,6 +344,29 @@ def test_what_the_user_can_mend_is_said_in_one_line(
     assert reason in err
     assert err.count("\n") == 1
     assert content(tmp_path) == {"file": b"mine"}
+
+
+def test_a_folder_without_permission_is_refused_before_images_are_read(
+    cnet_train, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    monkeypatch.setattr("cnet.cli.images.load_images", failing(AssertionError()))
+    code, _, err = cnet_train("--out", tmp_path / "a" / "b")
+    message = f"--out must be a folder that can be written (got {tmp_path / 'a' / 'b'})"
+    assert (code, err) == (2, f"cnet: error: {message}\n")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(cnet_train, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "mkdir", failing(OSError(errno.EROFS, "Read-only file system")))
+    code, _, err = cnet_train(*SHORT, "--out", tmp_path / "run")
+    message = f"cnet: error: --out {tmp_path / 'run'} cannot be made: Read-only file system\n"
+    assert (code, err) == (2, message)
+
+
+def test_a_wrong_model_is_refused_before_images_are_read(cnet_train, tmp_path, monkeypatch):
+    monkeypatch.setattr("cnet.cli.images.load_images", failing(AssertionError()))
+    code, _, err = cnet_train("--model", "nope", "--out", tmp_path)
+    assert (code, err) == (2, "cnet: error: model must be in list_models() (got 'nope')\n")
 
 
 def failing(error):

@@ -97,12 +97,8 @@ def _rounds(args: argparse.Namespace) -> int:
     return int(args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS))
 
 
-def positive(text: str) -> int:
-    """Argument type: an integer of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1 (got {text})")
-    return value
+positive = integer(minimum=1)
+"""The type of an argument that is an integer of at least 1."""
 
 
 def _threads(text: str) -> int:

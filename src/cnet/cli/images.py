@@ -103,7 +103,7 @@ def _image_folder(root: Path, size: int) -> "ImageFolder":
     try:
         return ImageFolder(root, loader=lambda path: read_image(path, (3, size, size)))
     except FileNotFoundError as error:
-        raise UsageError(error) from None
+        raise UsageError(f"--data: {str(error).partition(': ')[2]}") from None
 
 
 def _digest(root: Path, samples: Sequence[tuple[str, int]]) -> str:
@@ -116,18 +116,21 @@ def _digest(root: Path, samples: Sequence[tuple[str, int]]) -> str:
 def read_image(path: str | Path, shape: Shape) -> "Tensor":
     """Read an image file: scaled so that its middle has the shape (c, h, w), values from 0 to 1."""
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise ImportError("images need Pillow: pip install cnet-nn[images]") from error
     from .. import transforms
 
     channels, height, width = shape
-    with open(path, "rb") as file:
-        try:
+    try:
+        with open(path, "rb") as file:
             image = Image.open(file).convert("L" if channels == 1 else "RGB")
-        # Pillow has many ways to refuse a damaged file.
-        except (SyntaxError, EOFError, OSError, ValueError, Image.DecompressionBombError) as error:
-            raise UsageError(f"{path} cannot be read as an image: {error}") from None
+    except UnidentifiedImageError:
+        raise UsageError(f"{path} cannot be read as an image: its format is unknown") from None
+    # Pillow has many ways to refuse a damaged file.
+    except (SyntaxError, EOFError, OSError, ValueError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path} cannot be read as an image: {reason}") from None
     scale = max(height / image.height, width / image.width)
     size = max(height, round(image.height * scale)), max(width, round(image.width * scale))
     if size != (image.height, image.width):

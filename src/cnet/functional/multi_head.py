@@ -7,6 +7,7 @@ import numpy as np
 
 from .._explained import explained
 from ..autograd import Array, Context, Operation
+from ..geometry import integer
 from ..operations.joining import cat
 from ..tensor import Tensor, TensorLike, as_tensor
 from .attention import causal_mask, scaled_dot_product_attention
@@ -117,6 +118,7 @@ def multi_head_attention_forward(
     tensors = {id(x): as_tensor(x) for x in (query, key, value)}
     query, key, value = (tensors[id(x)] for x in (query, key, value))
     items_axis = 0 if batch_first else 1
+    num_heads = integer(_NAME, "num_heads", num_heads)
     _check_sequences(query, key, value, embed_dim_to_check, num_heads, items_axis)
     if is_causal and attn_mask is None:
         raise RuntimeError(f"{_NAME}: attn_mask must be given if is_causal is True")

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from .. import _check, _core
+from .._explained import explain
 from ..arrays import FLOAT32, FLOAT64, Array, Shape
 from . import _memory, plain
 from ._dispatch import call
@@ -209,9 +210,14 @@ def accumulate(x: Array, axis: int, product: bool = False, reverse: bool = False
     >>> kernels.accumulate(np.array([1.0, 2.0, 3.0]), 0)
     array([1., 3., 6.])
     """
-    x = _check.array("accumulate", "x", x)
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"accumulate: axis must be an axis of x (got {axis} and {x.ndim} axes)")
-    y = _memory.empty(x.shape, x.dtype)
-    call("accumulate", x, y, sizes_around(x.shape, axis), bool(product), bool(reverse))
-    return y
+    try:
+        x = _check.array("accumulate", "x", x)
+        if not -x.ndim <= axis < x.ndim:
+            raise ValueError(
+                f"accumulate: axis must be an axis of x (got {axis} and {x.ndim} axes)"
+            )
+        y = _memory.empty(x.shape, x.dtype)
+        call("accumulate", x, y, sizes_around(x.shape, axis), bool(product), bool(reverse))
+        return y
+    except Exception as error:
+        explain(error, accumulate, (x, axis, product, reverse), {})

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import _check, geometry
+from .._explained import explain
 from ..arrays import FLOAT32, FLOAT64, Array, Shape
 from ..grad_mode import current
 from ..replay import constant
@@ -173,28 +174,33 @@ def embed(x: Array, shape: Shape, index: Any, value: float = 0.0) -> Array:
     >>> kernels.embed(np.array([1.0, 2.0]), (5,), slice(1, None, 2))
     array([0., 1., 0., 2., 0.])
     """
-    f = "embed"
-    memory = _memory_of(x)
-    if memory is None:
-        x = memory = _check.array(f, "x", x)
-    geometry.check_size(f, "y", shape)
-    parts = index if isinstance(index, tuple) else (index,)
-    if not is_basic(parts):
-        raise TypeError(f"{f}: index must consist of slices, integers, None and ... (got {index})")
-    outside = prod(shape) > x.size
-    y = filled(shape, x.dtype, value) if outside else _memory.empty(shape, x.dtype)
     try:
-        place = y[parts if ... in parts else (*parts, ...)]  # a view also of a single element
-    except IndexError as error:
-        raise IndexError(f"{f}: index must fit the shape {shape} ({error})") from None
-    _check.same_shape(f, "x", x.shape, "y[index].shape", place.shape)
-    (first, *strides), (y_first, *y_strides) = _visited(x, memory), _visited(place, y)
-    inside = pair((1, *x.shape), (0, *strides), (0, *y_strides), first, y_first)
-    if inside is None:  # more axes than the kernel visits
-        place[...] = x
-    elif place.size:
-        call("strided_copy", memory, y, inside)
-    return y
+        f = "embed"
+        memory = _memory_of(x)
+        if memory is None:
+            x = memory = _check.array(f, "x", x)
+        geometry.check_size(f, "y", shape)
+        parts = index if isinstance(index, tuple) else (index,)
+        if not is_basic(parts):
+            raise TypeError(
+                f"{f}: index must consist of slices, integers, None and ... (got {index})"
+            )
+        outside = prod(shape) > x.size
+        y = filled(shape, x.dtype, value) if outside else _memory.empty(shape, x.dtype)
+        try:
+            place = y[parts if ... in parts else (*parts, ...)]  # a view also of a single element
+        except IndexError as error:
+            raise IndexError(f"{f}: index must fit the shape {shape} ({error})") from None
+        _check.same_shape(f, "x", x.shape, "y[index].shape", place.shape)
+        (first, *strides), (y_first, *y_strides) = _visited(x, memory), _visited(place, y)
+        inside = pair((1, *x.shape), (0, *strides), (0, *y_strides), first, y_first)
+        if inside is None:  # more axes than the kernel visits
+            place[...] = x
+        elif place.size:
+            call("strided_copy", memory, y, inside)
+        return y
+    except Exception as error:
+        explain(error, embed, (x, shape, index, value), {})
 
 
 def filled(shape: Shape, dtype: np.dtype[Any], value: Any) -> Array:
@@ -238,12 +244,15 @@ def flip(x: Array, axes: Sequence[int]) -> Array:
     array([[2., 1.],
            [4., 3.]])
     """
-    f = "flip"
-    x = _check.array(f, "x", x)
-    parts = _flipped(x.shape, tuple(axes))
-    if parts is None:
-        return np.ascontiguousarray(np.flip(x, tuple(axes)))
-    return assemble((x,), x.shape, parts)
+    try:
+        f = "flip"
+        x = _check.array(f, "x", x)
+        parts = _flipped(x.shape, tuple(axes))
+        if parts is None:
+            return np.ascontiguousarray(np.flip(x, tuple(axes)))
+        return assemble((x,), x.shape, parts)
+    except Exception as error:
+        explain(error, flip, (x, axes), {})
 
 
 @lru_cache(maxsize=1024)
@@ -295,17 +304,20 @@ def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:
            [1., 4.],
            [2., 5.]])
     """
-    x = _check.array("permute", "x", x)
-    size, y_shape, parts, is_slow = _permuted(tuple(shape), tuple(axes))
-    if x.size != size:
-        raise ValueError(
-            f"permute: shape must have as many elements as x (got {tuple(shape)} and {x.shape})"
-        )
-    if parts is not None and (not is_slow or current.recorder is not None):
-        return assemble((x,), y_shape, parts)
-    y = _memory.empty(y_shape, x.dtype)
-    y[...] = x.reshape(shape).transpose(axes)
-    return y
+    try:
+        x = _check.array("permute", "x", x)
+        size, y_shape, parts, is_slow = _permuted(tuple(shape), tuple(axes))
+        if x.size != size:
+            raise ValueError(
+                f"permute: shape must have as many elements as x (got {tuple(shape)} and {x.shape})"
+            )
+        if parts is not None and (not is_slow or current.recorder is not None):
+            return assemble((x,), y_shape, parts)
+        y = _memory.empty(y_shape, x.dtype)
+        y[...] = x.reshape(shape).transpose(axes)
+        return y
+    except Exception as error:
+        explain(error, permute, (x, shape, axes), {})
 
 
 @lru_cache(maxsize=1024)

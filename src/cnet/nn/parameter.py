@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from .._explained import explained
+from .._explained import explain, explained
 from ..dtypes import DType, as_dtype, get_default_dtype
 from ..engine import Variable
 from ..tensor import Tensor
@@ -41,9 +41,13 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    @explained
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
-        super().__init__(np.empty(0, get_default_dtype()) if data is None else data, requires_grad)
+        try:
+            if data is None:
+                data = np.empty(0, get_default_dtype())
+            super().__init__(data, requires_grad=requires_grad)
+        except Exception as error:
+            explain(error, Parameter.__init__, (self, data, requires_grad), {})
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"

@@ -70,8 +70,8 @@ def created(function: str, array: Array, options: Any) -> Tensor:
     if out is not None:
         result: Tensor = written(function, array, out)
         return result
-    if options.get("requires_grad"):
-        return Tensor(array, requires_grad=True)
+    if requires_grad := options.get("requires_grad"):
+        return Tensor(array, requires_grad=requires_grad)
     return wrap(array)  # type: ignore[return-value]
 
 

@@ -279,7 +279,7 @@ def new_full(self: Tensor, size: Size, fill_value: Any, **options: Unpack[OutOpt
 def new_tensor(self: Tensor, data: Any, **options: Unpack[Options]) -> Tensor:
     """Like `tensor`, by default with the dtype of this tensor."""
     dtype = chosen_dtype("new_tensor", options, self.dtype)
-    return tensor(data, dtype, bool(options.get("requires_grad")))
+    return tensor(data, dtype, options.get("requires_grad", False))
 
 
 @operation(methods=("new",))

@@ -12,10 +12,3 @@ def integer(function: str, name: str, value: object, minimum: int, kind: str = "
     if number < minimum:
         raise ValueError(f"{function}: {name} must be at least {minimum} (got {number})")
     return number
-
-
-def boolean(function: str, name: str, value: object) -> bool:
-    """Check a bool."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{function}: {name} must be a bool (got {value!r})")
-    return value

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 import numpy as np
 
 from ..._explained import Explained
+from ...arrays import boolean
 from ...random import use_stream
-from .._check import boolean, integer
+from .._check import integer
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, Sample, Samples
 from .fetch import Collate, Exhausted, Fetcher

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sized
 
 import numpy as np
 
-from .._check import boolean, integer
+from ...arrays import boolean
+from .._check import integer
 from .sampler import Sampler
 from .shuffle import permutation
 

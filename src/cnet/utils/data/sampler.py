@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ..._explained import Explained
-from .._check import boolean, integer
+from ...arrays import boolean
+from .._check import integer
 from .shuffle import (
     Indices,
     Seed,
