@@ -177,8 +177,7 @@ static void run(job_t job, const cnet_conv2d *g, const cnet_call *call) {
     job.base.has_rows = job.source.col == 1 && job.source.width == job.source.pixels &&
                         job.source.pixels % TILE_COLS == 0 && !shares_cache_sets(job.source.plane);
     job.base.streams = can_stream(&job.target, g->n, job.to);
-    if (job.base.store == store_plane && !job.bias && !job.base.streams)
-        job.base.c = job.to;
+    job.base.is_direct = !job.bias && !job.base.streams;
     CNET_FN(product)(&job.base, call);
 }
 

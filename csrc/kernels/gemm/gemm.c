@@ -167,7 +167,7 @@ void CNET_FN(gemm)(const cnet_call *call) {
                  .b_distance = b_distance,
                  .store = store_strip,
                  .find_c = find_c,
-                 .c = a->bias || a->relu ? NULL : a->y},
+                 .is_direct = !a->bias && !a->relu},
         .a = a->a,
         .b = a->b,
         .bias = a->bias,

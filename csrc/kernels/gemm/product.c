@@ -315,12 +315,15 @@ static void store_strip(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t 
         put_row(c + r * q->n, strip + r * STRIP_COLS, cols, first);
 }
 
-/* Where a part of C is written directly, or NULL. */
-static real *direct_part(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                         ptrdiff_t cols) {
+/* Where a strip of C is written directly; nowhere if `store` is needed. */
+static strided direct_part(const job_t *job, const work *w, ptrdiff_t i, ptrdiff_t rows,
+                           ptrdiff_t j, ptrdiff_t cols) {
     const product *q = job->q;
     const int whole_tiles = (rows == TILE_ROWS || rows == SHORT_ROWS) && cols % LANES == 0;
-    return q->c && whole_tiles && job->s.parts == 1 ? q->c + ((w->b * q->m + i) * q->n + j) : NULL;
+    if (!q->is_direct || !whole_tiles || job->s.parts > 1)
+        return (strided){0};
+    const strided c = q->find_c(q, w->b, i, j), last = q->find_c(q, w->b, i, j + cols - 1);
+    return last.at - c.at == cols - 1 ? c : (strided){0};
 }
 
 /* C(i0..i1, j0..j1), strips of the same columns, over one block of the depth. */
@@ -342,10 +345,10 @@ static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdi
         const ptrdiff_t excess = i + (is_short ? SHORT_ROWS : TILE_ROWS) - job->q->m;
         const ptrdiff_t again = job->q->a.at ? max_size(0, excess) : 0;
         const strided a = panel_of_a(job, w, i - again, p, depth);
-        real *c = direct_part(job, w, i, rows, j0, j1 - j0);
+        const strided c = direct_part(job, w, i, rows, j0, j1 - j0);
         target to = {strip, STRIP_COLS, 0};
-        if (c)
-            to = (target){c, job->q->n, !first};
+        if (c.at)
+            to = (target){(real *)c.at, c.step, !first};
         fetch_strip(job, w, i, rows, j0, j1 - j0, first && last);
         for (ptrdiff_t number = 0; number < panels; number++, to.at += TILE_COLS) {
             const fetch ahead = next_share(&next);
@@ -358,7 +361,7 @@ static void multiply_strips(const job_t *job, const work *w, ptrdiff_t j0, ptrdi
             (is_short ? multiply_short : multiply_tile)(depth, &a, &b[number], j1 - j0 - j, &ahead,
                                                         &to);
         }
-        if (!c)
+        if (!c.at)
             store_strip(job, w, i, rows, j0, j1 - j0, strip + again * STRIP_COLS, first, last);
     }
 }

@@ -123,9 +123,9 @@ struct product {
     /* Optional: whether whole panels of B have contiguous rows, where find_b finds them: then they
      * are copied while they are multiplied with the first rows of A. */
     int has_rows;
-    /* Optional: C, if it is contiguous and `store` does nothing but write and add: then whole tiles
-     * are written or added to it directly. */
-    real *c;
+    /* Optional: whether `store` does nothing but write and add: then whole tiles of strips whose
+     * rows are contiguous are written or added to C directly, where find_c finds it. */
+    int is_direct;
     /* Optional: whether `store` streams strips that are complete after one block of the depth;
      * these are not prefetched. */
     int streams;
