@@ -75,7 +75,9 @@ def test_an_empty_history_is_refused():
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"curves: needs matplotlib: pip install cnet-nn\[train]"):
+    with pytest.raises(
+        ImportError, match=r"curves: needs matplotlib: pip install 'cnet-nn\[train\]'"
+    ):
         plots.curves(history(2))
 
 

@@ -405,7 +405,7 @@ def _empty(
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
-        raise ImportError(f"{function}: needs matplotlib: pip install cnet-nn[train]") from error
+        raise ImportError(f"{function}: needs matplotlib: pip install 'cnet-nn[train]'") from error
     layout = ConstrainedLayoutEngine(w_pad=padding[0], h_pad=padding[1])
     figure = Figure(figsize=size, dpi=150, layout=layout)
     if title:

@@ -210,7 +210,7 @@ def test_files_that_are_no_images_and_missing_pillow(cnet_command, photos, tmp_p
     monkeypatch.setitem(sys.modules, "PIL", None)
     code, _, err = cnet_command("predict", out, photos / "red" / "0.png")
     assert (code, err) == (
-        1, "cnet: error: images need Pillow: pip install cnet-nn[images]\n"
+        1, "cnet: error: images need Pillow: pip install 'cnet-nn[images]'\n"
     )  # fmt: skip
 
 

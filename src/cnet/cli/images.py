@@ -126,7 +126,7 @@ def read_image(path: str | Path, shape: Shape) -> "Tensor":
     try:
         from PIL import Image
     except ImportError as error:
-        raise ImportError("images need Pillow: pip install cnet-nn[images]") from error
+        raise ImportError("images need Pillow: pip install 'cnet-nn[images]'") from error
     from .. import transforms
 
     channels, height, width = shape
