@@ -42,7 +42,7 @@ c-tests: ## test the C library under sanitizers, without Python
 neon: ## test the C library for aarch64 under emulation (skips without ziglang and QEMU)
 	PATH="$(abspath $(BIN)):$$PATH" .ci/neon-tests
 
-bench: ## measure everything on an idle machine (14 minutes), and write the records
+bench: ## measure everything on an idle machine (an hour), and write the records
 	$(BIN)/python bench/run.py
 
 report: ## write the tables of README, docs/ and bench/goals.md from the records

@@ -91,7 +91,8 @@ def test_command(tmp_path, capsys, monkeypatch):
     assert cli.main([*command, "--batch-size", "20", "--circular-strength", "0.1"]) == 0
     out, err = capsys.readouterr()
     assert "feedback: " in out
-    assert [line.partition(":")[0] for line in err.splitlines()[1:]] == [
+    assert "epochs 1, batch size 20, lr 0.003, circular strength 0.1" in err
+    assert [line.partition(":")[0] for line in err.splitlines()[2:]] == [
         f"seed {seed}, {rule}" for seed in range(2) for rule in experiment.NAMES
     ]
     assert "\r" not in err

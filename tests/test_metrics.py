@@ -80,7 +80,9 @@ def test_without_samples_the_result_is_nan():
 
 def test_without_scikit_learn_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(ImportError, match=r"F1: needs scikit-learn: pip install cnet-nn\[train]"):
+    with pytest.raises(
+        ImportError, match=r"F1: needs scikit-learn: pip install 'cnet-nn\[train\]'"
+    ):
         metrics.f1(SCORES, TARGET)
 
 

@@ -62,6 +62,16 @@ def test_histories_with_other_metrics(rows):
     assert plots.curves(rows).startswith(b"\x89PNG")
 
 
+def test_one_epoch_and_a_long_title(monkeypatch):
+    monkeypatch.setattr(plots, "png", lambda figure: figure)
+    figure = plots.curves(history(1), "a folder with a long name " * 8)
+    figure.draw_without_rendering()
+    low, high = figure.axes[0].get_xlim()
+    assert [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high] == [1]
+    title = figure.texts[0].get_window_extent()
+    assert 0 <= title.x0 < title.x1 <= 1500
+
+
 def test_drawing_leaves_no_trace():
     before = dict(matplotlib.rcParams)
     assert plots.curves(history(2)) == plots.curves(history(2))
@@ -75,7 +85,9 @@ def test_an_empty_history_is_refused():
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"curves: needs matplotlib: pip install cnet-nn\[train]"):
+    with pytest.raises(
+        ImportError, match=r"curves: needs matplotlib: pip install 'cnet-nn\[train\]'"
+    ):
         plots.curves(history(2))
 
 

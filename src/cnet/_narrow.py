@@ -53,7 +53,7 @@ def of_bfloat16(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def to_bfloat16(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The bits of the nearest bfloat16 of float32, as uint16; halves to even; NaN stays NaN.
+    """The bits of the nearest bfloat16 of float32, as uint16; ties to even; NaN stays NaN.
 
     Examples
     --------

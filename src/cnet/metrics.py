@@ -262,7 +262,9 @@ class _OfClasses(Metric):
             from sklearn import metrics
         except ImportError as error:
             name = type(self).__name__
-            raise ImportError(f"{name}: needs scikit-learn: pip install cnet-nn[train]") from error
+            raise ImportError(
+                f"{name}: needs scikit-learn: pip install 'cnet-nn[train]'"
+            ) from error
         if not self.true.size:
             return float("nan")
         score = getattr(metrics, self.function)

@@ -405,17 +405,17 @@ def _empty(
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
-        raise ImportError(f"{function}: needs matplotlib: pip install cnet-nn[train]") from error
+        raise ImportError(f"{function}: needs matplotlib: pip install 'cnet-nn[train]'") from error
     layout = ConstrainedLayoutEngine(w_pad=padding[0], h_pad=padding[1])
     figure = Figure(figsize=size, dpi=150, layout=layout)
     if title:
-        figure.suptitle(title, color=INK, fontsize=13, fontweight="bold")
+        figure.suptitle(title, color=INK, fontsize=13, fontweight="bold", wrap=True)
     return figure
 
 
 def _finish(axes: Any) -> None:
     axes.set_xlabel("epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.grid(color="#e4e7eb")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -436,6 +436,7 @@ def _draw(axes: Any, history: History, quantity: str, unit: float, form: str) ->
                 marker=marker,
                 markersize=4,
                 linewidth=1.8,
+                clip_on=False,
                 label=f"{name}, final {form.format(values[-1])}",
             )
     _finish(axes)

@@ -16,6 +16,8 @@ import cnet
 import own_layers as layers
 from cnet.accelerate import _compare
 from cnet.accelerate._learned import Learned
+from cnet.accelerate._report import report_of
+from cnet.accelerate._targets import places
 from own_layers import close, counts
 
 RNG = np.random.default_rng
@@ -330,6 +332,15 @@ def test_report() -> None:
     assert total.startswith("in all: saved ")
     assert "without success" not in total
     assert counted == "of 1 functions, cnet computes 1, and 0 have nothing to gain"
+
+
+def test_large_factors_have_all_digits() -> None:
+    cls = cnet.accelerate(layers.conv_columns(), verify="never")
+    run(cls(RNG(0)), 12, (2, 2, 6, 6))
+    one = next(place.watched for place in places if place.watched.by_cnet)
+    one.by_cnet = one.calls = 12
+    one.saved, one.cnet_seconds = 12.35, 0.01
+    assert "  x1 236, saved 12.3 s" in report_of([one])
 
 
 def test_errors_are_those_of_the_original() -> None:

@@ -45,6 +45,9 @@ def test_only_and_write(tmp_path: Path) -> None:
 def test_errors_of_the_command(tmp_path: Path) -> None:
     got = run(tmp_path, "-m", "cnet.accelerate", "none.py")
     assert (got.returncode, got.stderr) == (2, "cnet.accelerate: no such file: none.py\n")
+    got = run(tmp_path, "-m", "cnet.accelerate", "--report")
+    assert got.returncode == 2
+    assert got.stderr.endswith("arguments are required: script\n")
     (tmp_path / "wrong.py").write_text(
         "x = 1\n\ndef conv_forward(x):\n    return 1 / 0\n\nconv_forward(1)\n"
     )

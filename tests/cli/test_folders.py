@@ -1,7 +1,9 @@
 """The command with folders of images: training, evaluation and prediction."""
 
+import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,20 @@ def test_a_folder_is_learned_and_used(cnet_command, photos, tmp_path):
     shares = [float(share) for share in re.findall(r"([\d.]+) %", text)]
     assert len(shares) == 3
     assert sum(shares) == pytest.approx(100, abs=0.2)
+
+
+def test_names_of_any_bytes(cnet_command, photos, tmp_path):
+    red = Path(os.fsdecode(os.fsencode(photos) + b"/r\xe9d"))
+    try:
+        (photos / "red").rename(red)
+    except OSError:
+        pytest.skip("the file system has UTF-8 names only")
+    run = tmp_path / "run"
+    assert cnet_command("train", "--data", photos, "--epochs", 1, "--out", run)[0] == 0
+    assert r"r\udce9d " in cnet_command("eval", run)[1]
+    code, out, err = cnet_command("predict", run, red / "0.png")
+    assert (code, err) == (0, "")
+    assert out.startswith(rf"{photos}/r\udce9d/0.png: ")
 
 
 def test_workers_do_not_change_the_result(cnet_command, photos, tmp_path):
@@ -195,7 +211,7 @@ def test_files_that_are_no_images_and_missing_pillow(cnet_command, photos, tmp_p
     monkeypatch.setitem(sys.modules, "PIL", None)
     code, _, err = cnet_command("predict", out, photos / "red" / "0.png")
     assert (code, err) == (
-        1, "cnet: error: images need Pillow: pip install cnet-nn[images]\n"
+        1, "cnet: error: images need Pillow: pip install 'cnet-nn[images]'\n"
     )  # fmt: skip
 
 

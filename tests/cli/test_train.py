@@ -442,6 +442,15 @@ def test_info_says_what_the_kernels_run_on(capsys):
         assert isinstance(value, list) or str(value) in out
 
 
+def test_what_reads_the_output_may_end_first():
+    with subprocess.Popen(
+        [sys.executable, "-m", "cnet", "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 def test_without_a_command_there_is_help(capsys):
     assert cli.main([]) == 0
     out = capsys.readouterr().out

@@ -65,5 +65,5 @@ def test_bad_arguments():
 
 def test_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"pip install cnet-nn\[train\]"):
+    with pytest.raises(ImportError, match=r"pip install 'cnet-nn\[train\]'"):
         digits()

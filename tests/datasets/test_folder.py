@@ -73,7 +73,7 @@ def test_damaged_images(folder):
 
 def test_without_pillow(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"pip install cnet-nn\[images\]"):
+    with pytest.raises(ImportError, match=r"pip install 'cnet-nn\[images\]'"):
         default_loader("image.png")
 
 

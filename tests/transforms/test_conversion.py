@@ -80,7 +80,7 @@ def test_to_pil_image(channels):
 
 def test_without_pillow(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"to_pil_image: needs Pillow: pip install cnet-nn\[im"):
+    with pytest.raises(ImportError, match=r"to_pil_image: needs Pillow: pip install 'cnet-nn\[im"):
         F.to_pil_image(COLORS)
     assert F.to_tensor(COLORS).shape == (3, 4, 5)
 

@@ -11,7 +11,7 @@ from cnet.utils.tensorboard import SummaryWriter
 
 def test_without_tensorboardx(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ImportError, match=r"pip install cnet-nn\[tensorboard\]"):
+    with pytest.raises(ImportError, match=r"pip install 'cnet-nn\[tensorboard\]'"):
         SummaryWriter()
 
 

@@ -34,7 +34,8 @@ def _row(one: Watched) -> tuple[str, str, str, str]:
     calls = f"by cnet {_count(one.by_cnet)} of {_count(one.calls)}"
     per_call = one.cnet_seconds / one.by_cnet
     factor = (one.saved + one.cnet_seconds) / one.by_cnet / per_call
-    saved = f"x{factor:.3g}, saved {_seconds(one.saved)}, learned in {_seconds(one.spent)}"
+    times = f"{factor:.3g}" if factor < 999.5 else _count(round(factor))
+    saved = f"x{times}, saved {_seconds(one.saved)}, learned in {_seconds(one.spent)}"
     return one.label, what, calls, saved
 
 

@@ -101,8 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         "--no-history", action="store_true",
         help="do not use, and do not keep, what earlier runs have found out",
     )  # fmt: skip
-    parser.add_argument("script")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    parser.add_argument("script", help="the file of a Python program")
+    arguments = parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
+    arguments.required = False  # there may be none
     return parser
 
 

@@ -1,6 +1,8 @@
 """The command `cnet`. Slow imports are inside the functions that need them."""
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -47,17 +49,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 130 after Ctrl-C.
+        The exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 130 after Ctrl-C,
+        141 if what reads the output has ended, as in ``cnet summary resnet18 | head``.
         Arguments that cannot be parsed raise SystemExit with code 2.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Characters that the encoding lacks, in names of files for example, as on standard error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser(argv)
     args = parser.parse_args(argv)
     if "run" not in args:
         parser.print_help()
         return 0
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Python flushes the rest of the output at its end, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except UsageError as error:

@@ -1,5 +1,6 @@
 """The images of the command: published data sets, folders and single files."""
 
+import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -73,7 +74,7 @@ def _folder(root: Path, size: int) -> Images:
                 f"{root / 'train'} and {tests[0]} must have the same folders "
                 f"(got {train.classes} and {test.classes})"
             )
-        return Images(train, test, train.classes, (3, size, size), _digest(root, train.samples))
+        return _listed(root, train, train, test, size)
     whole = _image_folder(root, size)
     return _split(root, whole, size)
 
@@ -94,7 +95,13 @@ def _split(root: Path, whole: "ImageFolder", size: int) -> Images:
             raise UsageError(f"{root / name} must have at least 2 images (got {len(members)})")
         is_test[members[: max(1, round(TEST_SHARE * len(members)))]] = True
     train, test = (Subset(whole, np.flatnonzero(part).tolist()) for part in (~is_test, is_test))
-    return Images(train, test, whole.classes, (3, size, size), _digest(root, whole.samples))
+    return _listed(root, whole, train, test, size)
+
+
+def _listed(root: Path, files: "ImageFolder", train: Any, test: Any, size: int) -> Images:
+    """Images of a list of files. Bytes in names of folders that are no UTF-8 become text."""
+    classes = [name.encode("utf-8", "backslashreplace").decode() for name in files.classes]
+    return Images(train, test, classes, (3, size, size), _digest(root, files.samples))
 
 
 def _image_folder(root: Path, size: int) -> "ImageFolder":
@@ -109,7 +116,8 @@ def _image_folder(root: Path, size: int) -> "ImageFolder":
 def _digest(root: Path, samples: Sequence[tuple[str, int]]) -> str:
     digest = sha256()
     for path, _ in samples:
-        digest.update(f"{Path(path).relative_to(root)} {Path(path).stat().st_size}\n".encode())
+        name, size = Path(path).relative_to(root), Path(path).stat().st_size
+        digest.update(os.fsencode(f"{name} {size}\n"))
     return digest.hexdigest()
 
 
@@ -118,7 +126,7 @@ def read_image(path: str | Path, shape: Shape) -> "Tensor":
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
-        raise ImportError("images need Pillow: pip install cnet-nn[images]") from error
+        raise ImportError("images need Pillow: pip install 'cnet-nn[images]'") from error
     from .. import transforms
 
     channels, height, width = shape

@@ -57,7 +57,7 @@ def digits(train: bool = True, seed: int = 0, test_fraction: float = 0.2) -> Arr
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise ImportError("digits: needs scikit-learn: pip install cnet-nn[train]") from error
+        raise ImportError("digits: needs scikit-learn: pip install 'cnet-nn[train]'") from error
     published = load_digits()
     labels = published.target.astype(np.int64)
     order = permutation(len(labels), seed)

@@ -24,7 +24,7 @@ def default_loader(path: Root) -> Any:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
-        raise ImportError("default_loader: needs Pillow: pip install cnet-nn[images]") from error
+        raise ImportError("default_loader: needs Pillow: pip install 'cnet-nn[images]'") from error
     with open(path, "rb") as file:
         try:
             return Image.open(file).convert("RGB")

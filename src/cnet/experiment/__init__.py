@@ -156,7 +156,7 @@ def compare(histories: Mapping[str, Sequence[Sequence[Row]]]) -> list[Comparison
     Raises
     ------
     ImportError
-        If SciPy is not installed (``pip install cnet-nn[train]`` installs it).
+        If SciPy is not installed (``pip install 'cnet-nn[train]'`` installs it).
     """
     final = {
         rule: np.array([100 * history[-1]["test_accuracy"] for history in runs])
@@ -173,7 +173,7 @@ def _comparison(rule: str, accuracies: Any, baseline: Any) -> Comparison:
         try:
             from scipy.stats import t
         except ImportError as error:
-            raise ImportError("experiment: needs SciPy: pip install cnet-nn[train]") from error
+            raise ImportError("experiment: needs SciPy: pip install 'cnet-nn[train]'") from error
         quantile = t.ppf((1 + CONFIDENCE) / 2, count - 1)
         margin = quantile * differences.std(ddof=1) / np.sqrt(count)
     mean = float(differences.mean())

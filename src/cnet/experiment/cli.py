@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,8 @@ def _run(args: argparse.Namespace) -> int:
     train_set, test_set = datasets(args.data, args.data_dir)
     folder.mkdir(parents=True, exist_ok=True)
     seeds = range(args.seeds)
-    note(f"{args.data}: {len(train_set)} training, {len(test_set)} test images; {settings}")
+    note(f"{args.data}: {len(train_set)} training, {len(test_set)} test images")
+    note(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(settings).items()))
     epochs = args.seeds * len(NAMES) * settings.epochs
     with tqdm(total=epochs, unit="epoch", leave=False, disable=None) as bar:
 

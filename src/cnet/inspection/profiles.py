@@ -113,7 +113,7 @@ def profile(model: Module, *inputs: Any, backward: bool = True, repeats: int = 1
         Its inputs, with the axis of samples.
     backward : bool, default True
         Whether to measure the backward pass too: from the sum of the outputs to the parameters.
-        Their gradients are those from before afterwards.
+        Their gradients are restored afterwards.
     repeats : int, default 10
         The number of measured passes, after one that is not measured.
 

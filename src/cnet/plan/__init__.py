@@ -67,9 +67,9 @@ def compile(
         treat its images independently. The plan takes any number of images; it is planned for as
         many as the example has.
     dtype : None, "int8" or "bfloat16", default None
-        The dtype of convolutions and linear layers; images and results of the plan are float32.
+        The dtype of convolutions and linear layers; inputs and results of the plan are float32.
         ``"bfloat16"``: weights, and images between layers, are rounded to bfloat16, to the nearest,
-        halves to even; sums are float32. Biases, batch normalisation, residual additions, and
+        ties to even; sums are float32. Biases, batch normalisation, residual additions, and
         limits such as ReLU are computed in float32 before a result is rounded.
         ``"int8"``: each image between layers has one scale and zero point, weights have a scale for
         each output, and sums are exact.
@@ -83,7 +83,7 @@ def compile(
     percentile : float, default 100
         More than 50, at most 100. The range of a result of a batch is from the percentile
         ``100 - percentile`` of its elements to `percentile`; 100 means all elements. Elements
-        beyond it become the smallest and the largest integers, and the others have finer ones.
+        outside of it become the smallest or the largest integer; the others are rounded less.
     fullgraph, dynamic, backend, mode, options, disable : optional
         PyTorch's options, without an effect.
 

@@ -161,7 +161,7 @@ def save_image(
     try:
         from PIL import Image
     except ImportError as error:
-        raise ImportError("save_image: needs Pillow: pip install cnet-nn[images]") from error
+        raise ImportError("save_image: needs Pillow: pip install 'cnet-nn[images]'") from error
     grid = make_grid(tensor, **kwargs).numpy()
     if grid.dtype != np.uint8:
         grid = (grid * 255 + 0.5).clip(0, 255).astype(np.uint8)

@@ -44,7 +44,7 @@ class SummaryWriter:
             import tensorboardX
         except ImportError as error:
             raise ImportError(
-                "SummaryWriter: needs tensorboardX: pip install cnet-nn[tensorboard]"
+                "SummaryWriter: needs tensorboardX: pip install 'cnet-nn[tensorboard]'"
             ) from error
         self._writer = tensorboardX.SummaryWriter(log_dir, **kwargs)
 

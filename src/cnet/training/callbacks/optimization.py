@@ -125,7 +125,7 @@ class EMA(Callback):
     model : Module
         The model of the trainer.
     decay : float, default 0.999
-        The weight of the last average.
+        The weight of the previous average in each update.
 
     Attributes
     ----------

@@ -139,7 +139,7 @@ def to_pil_image(pic: Image, mode: str | None = None) -> Any:
     try:
         from PIL import Image as pillow
     except ImportError as error:
-        raise ImportError("to_pil_image: needs Pillow: pip install cnet-nn[images]") from error
+        raise ImportError("to_pil_image: needs Pillow: pip install 'cnet-nn[images]'") from error
     if is_pil(pic):
         return pic
     check_image("to_pil_image", pic)
