@@ -24,6 +24,16 @@ def repeated(name: str, function: Callable[..., Any], *args: Any) -> Any:
     return current.recorder.repeated(name, function, args)
 
 
+def again(name: str, function: Callable[..., Any], *args: Any) -> Any:
+    """What a function that is no operation computes of arrays, which it does not change.
+
+    Each replay computes it again; its shape must not depend on values.
+    """
+    if current.recorder is None:
+        return function(*args)
+    return current.recorder.repeated(name, function, args, is_pure=True)
+
+
 def count(array: Array) -> None:
     """Add 1 to a number that only Python reads."""
     if current.recorder is None:
@@ -70,6 +80,13 @@ def refuse(reason: str) -> None:
 def note_read(name: str) -> None:
     """Note that Python reads values, which its further steps may depend on."""
     refuse(f"{name}() reads values, on which Python code may depend")
+
+
+def values_of(name: str, array: Array) -> Array:
+    """An array whose values decide what a function that is no operation does next."""
+    if current.recorder is not None and not current.recorder.is_computing:
+        note_read(name)
+    return array
 
 
 def note_leaves(*args: Any) -> None:

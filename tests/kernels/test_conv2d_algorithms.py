@@ -411,3 +411,12 @@ def test_bad_shapes_are_named(arguments: Any, error: type[Exception], text: str)
         kernels.conv2d_algorithm(*arguments)
     assert str(raised.value).startswith("conv2d_algorithm: ")
     assert text in str(raised.value)
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "winograd"])
+def test_no_images_suit_every_algorithm(algorithm):
+    x, weight = np.ones((0, 3, 8, 8)), np.ones((4, 3, 3, 3))
+    y = kernels.conv2d(x, weight, algorithm=algorithm)
+    assert y.shape == (0, 4, 6, 6)
+    _, dw, _ = kernels.conv2d_backward(y, x, weight, algorithm=algorithm)
+    np.testing.assert_array_equal(dw, 0 * weight)

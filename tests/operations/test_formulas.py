@@ -361,3 +361,17 @@ def test_gradients_of_logaddexp_keep_the_digits_of_large_operands(function, weig
     a, b = (tensor([x], requires_grad=True) for x in (float("inf"), 1.0))
     function(a, b).sum().backward()
     assert (a.grad.item(), b.grad.item()) == (1, 0)
+
+
+def test_gradients_at_zero_and_nan_are_those_of_pytorch():
+    for dtype in (np.float32, np.float64):
+        a, b = (cnet.tensor([0.0, 1.0], dtype=dtype, requires_grad=True) for _ in range(2))
+        cnet.atan2(a, b * cnet.tensor([0.0, 2.0], dtype=dtype)).sum().backward()
+        np.testing.assert_allclose(a.grad, [0, 0.4], rtol=1e-6)
+        x = cnet.tensor([np.nan, 2.5], dtype=dtype, requires_grad=True)
+        for function in (cnet.abs, cnet.functional.hardshrink, cnet.functional.softshrink):
+            x.grad = None
+            function(x).sum().backward()
+            np.testing.assert_array_equal(x.grad, [0, 1])
+    assert cnet.renorm(cnet.tensor([[np.nan, 1.0]]), 2, 0, 1.0)[0, 1] == 1
+    assert cnet.digamma(cnet.tensor(-1e-10)) > 9e9

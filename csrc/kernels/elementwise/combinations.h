@@ -26,7 +26,6 @@
     OP(remainder,           2, vec_remainder(a, b))                                                \
     OP(floor_divide,        2, floor_divide(a, b))                                                 \
     OP(trunc_divide,        2, vec_trunc(a / b))                                                   \
-    OP(glu,                 2, a * sigmoid(b))                                                     \
     OP(prelu,               2, choose(a > 0, a, b * a))                                            \
     OP(prelu_dweight,       2, choose(b > 0, ZERO, a * b))                                         \
     OP(sin_backward,        2, a * vec_cos(b))                                                     \
@@ -34,12 +33,13 @@
     OP(lerp,                3, lerp(a, b, c))                                                      \
     OP(times_quotient,      3, a * (b / c))                                                        \
     OP(times_exp,           3, a * vec_exp(b - c))                                                 \
+    OP(times_sigmoid,       3, a * sigmoid(b - c))                                                 \
     OP(xlogy_da,            3, a * xlogy_slope(b, c))                                              \
     OP(bce_with_logits_da,  3, a * (sigmoid(b) - c))                                               \
     OP(times_sign,          3, a * signs(b - c))                                                   \
     OP(squared_difference_da, 3, 2 * a * (b - c))                                                  \
-    OP(atan2_da,            3, a * (c / (b * b + c * c)))                                          \
-    OP(atan2_db,            3, a * (-b / (b * b + c * c)))                                         \
+    OP(atan2_da,            3, a * (c / sum_of_squares(b, c)))                                       \
+    OP(atan2_db,            3, a * (-b / sum_of_squares(b, c)))                                      \
     OP(remainder_db,        3, -a * floor_divide(b, c))                                            \
     OP(fmod_db,             3, -a * vec_trunc(b / c))                                              \
     OP(prelu_dx,            3, choose(b > 0, a, c * a))                                            \

@@ -5,13 +5,14 @@
 #include "formulas.h"
 #include "trigonometric.h"
 
-/* -1, 0 or 1; 0 for NaN. */
-static inline vec signs(vec x) {
-    return choose(x > 0, broadcast(1), choose(x < 0, broadcast(-1), ZERO));
-}
-
 /* The number from -limit to limit that is nearest to x. */
 static inline vec within(vec x, vec limit) { return at_most(at_least(x, -limit), limit); }
+
+/* a^2 + b^2 as a divisor: infinity instead of 0. */
+static inline vec sum_of_squares(vec a, vec b) {
+    const vec sum = a * a + b * b;
+    return choose(sum == 0, broadcast(REAL_INFINITY), sum);
+}
 
 /* Rounds towards zero. */
 static inline vec vec_trunc(vec x) { return copy_sign(vec_floor(vec_abs(x)), x); }

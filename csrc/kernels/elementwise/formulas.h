@@ -6,9 +6,9 @@
 
 #define ZERO ((vec){0})
 
-/* -1, 0 or 1. */
-static inline vec sign(vec x) {
-    return choose(x > 0, broadcast(1), choose(x < 0, broadcast(-1), x));
+/* -1, 0 or 1; 0 for NaN. */
+static inline vec signs(vec x) {
+    return choose(x > 0, broadcast(1), choose(x < 0, broadcast(-1), ZERO));
 }
 
 static inline vec squared(vec x) { return x * x; }

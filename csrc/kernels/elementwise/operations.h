@@ -37,15 +37,15 @@
     OP(softplus,    choose(a * x > b, x, softplus(a * x) / a),                                     \
        x,           choose(a * x > b, g, g * sigmoid(a * x)))                                      \
     OP(hardtanh,    at_most(at_least(x, a), b),                                                    \
-       x,           choose((x <= a) | (x >= b), ZERO, g))                                          \
+       x,           choose((x > a) & (x < b), g, ZERO))                                            \
     OP(hardsigmoid, hardsigmoid(x),                                                                \
        x,           choose((x > -3) & (x < 3), g / 6, ZERO))                                       \
     OP(hardswish,   x * hardsigmoid(x),                                                            \
-       x,           choose(x < 3, choose(x > -3, g * (x / 3 + HALF), ZERO), g))                    \
+       x,           choose(x <= -3, ZERO, choose(x >= 3, g, g * (x / 3 + HALF))))                  \
     OP(hardshrink,  choose((x >= -a) & (x <= a), ZERO, x),                                         \
-       x,           choose((x >= -a) & (x <= a), ZERO, g))                                         \
+       x,           choose(vec_abs(x) > a, g, ZERO))                                               \
     OP(softshrink,  choose(x > a, x - a, choose(x < -a, x + a, ZERO * x)),                         \
-       x,           choose((x >= -a) & (x <= a), ZERO, g))                                         \
+       x,           choose(vec_abs(x) > a, g, ZERO))                                               \
     OP(tanhshrink,  x - vec_tanh(x),                                                               \
        x,           g * squared(vec_tanh(x)))                                                      \
     OP(softsign,    x / (1 + vec_abs(x)),                                                          \
@@ -75,7 +75,7 @@
     OP(reciprocal,  1 / x,                                                                         \
        y,           -g * y * y)                                                                    \
     OP(abs,         vec_abs(x),                                                                    \
-       x,           g * sign(x))                                                                   \
+       x,           g * signs(x))                                                                  \
     OP(erf,         vec_erf(x),                                                                    \
        x,           g * erf_slope(x))                                                              \
     OP(erfc,        vec_erfc(x),                                                                   \

@@ -151,8 +151,8 @@ void CNET_FN(gemm)(const cnet_call *call) {
     const cnet_gemm *g = &a->g;
     const int threads = g->m * g->n * g->k < FEW_PRODUCTS ? 1 : call->threads;
     if (call->choices[0] == DOTS) {
-        const dots d = {a->a, a->b, g->a_row, g->b_col, a->bias,
-                        a->y, g->m, g->n,     g->k,     a->relu != 0};
+        const dots d = {a->a, a->b, g->a_row, g->b_col,     a->bias, a->y,
+                        g->m, g->n, g->k,     a->relu != 0, 0};
         CNET_FN(dots)(&d, threads);
         return;
     }

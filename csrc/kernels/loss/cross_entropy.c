@@ -13,8 +13,9 @@ typedef struct {
     _Atomic ptrdiff_t *invalid;
 } job_t;
 
-/* A row costs one exponential per class. */
-enum { EXPONENTIALS_PER_CHUNK = 1 << 12 };
+/* A row costs one exponential per class. The softmax of rows with a larger logsumexp is divided by
+ * its sum, as the rounding of logsumexp is a factor of the whole row. */
+enum { EXPONENTIALS_PER_CHUNK = 1 << 12, LARGE = 16 };
 
 static void run(cnet_task *task, job_t *job, const cnet_call *call) {
     job->rows = max_size(1, EXPONENTIALS_PER_CHUNK / max_size(1, job->c));
@@ -23,16 +24,16 @@ static void run(cnet_task *task, job_t *job, const cnet_call *call) {
 
 static real weight_of(const job_t *job, ptrdiff_t j) { return job->weight ? job->weight[j] : 1; }
 
-/* The sum of exp(x[t] - shift), whose terms are stored in y unless that is NULL. */
-static __attribute__((noinline)) real sum_of(const real *x, real shift, real *y, ptrdiff_t count) {
-    return sum_of_powers(x, shift, y, count);
+/* The sum of exp(x[t] - shift). */
+static __attribute__((noinline)) real sum_of(const real *x, real shift, ptrdiff_t count) {
+    return sum_of_powers(x, shift, NULL, count);
 }
 
 /* logsumexp - greatest, which is not rounded to the size of the logits. */
 static real log_of_sum(const real *x, real greatest, ptrdiff_t count) {
     if (greatest == -REAL_INFINITY || greatest == REAL_INFINITY)
         return 0;
-    return REAL_LOG(sum_of(x, greatest, NULL, count));
+    return REAL_LOG(sum_of(x, greatest, count));
 }
 
 static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -110,9 +111,13 @@ static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         const real grad = job->grad_losses[i], logsumexp = job->logsumexp_in[i];
         const real hit = (1 - job->label_smoothing) * weight_of(job, target);
         const real mass = hit + share * weights;
-        const real factor = grad * mass / sum_of(x, logsumexp, dx, job->c);
-        for (ptrdiff_t j = 0; j < job->c; j++)
-            dx[j] *= factor;
+        real factor = grad * mass;
+        if (logsumexp > LARGE || logsumexp < -LARGE)
+            factor /= sum_of(x, logsumexp, job->c);
+        for (ptrdiff_t j = 0; j < job->c; j += LANES) {
+            const ptrdiff_t count = min_size(LANES, job->c - j);
+            store_run(dx + j, factor * vec_exp(load_run(x + j, count) - logsumexp), count);
+        }
         if (share > 0)
             for (ptrdiff_t j = 0; j < job->c; j++)
                 dx[j] -= grad * (share * weight_of(job, j));
@@ -122,8 +127,8 @@ static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 
 /* dlogits[i, k] = grad_losses[i] * (sum_j q[i, j] weight[j] * softmax(logits[i])[k]
  *                                   - q[i, k] weight[k]), with q as in cross_entropy.
- * softmax(logits[i]) = exp(logits[i] - logsumexp[i]), divided by its sum, which is 1 but for the
- * rounding of logsumexp[i].
+ * softmax(logits[i]) = exp(logits[i] - logsumexp[i]), divided by its sum if logsumexp[i] is large:
+ * the sum is 1 but for the rounding of logsumexp[i].
  *
  * grad_losses and logsumexp (n), logits and dlogits (n, c), target (n), weight (c) or NULL for
  * ones; overwrites dlogits. Rows are 0 where target is ignore_index. Invalid: the number of other

@@ -11,7 +11,7 @@ from ..autograd import Array, Context, Operation
 from ..kernels import _memory
 from ..operations._elementwise import by_kernel
 from ..operations._promotion import require_float
-from ..operations.elementwise import expit
+from ..operations.elementwise import expit, times_sigmoid
 from ..operations.registry import operation
 from ..tensor import Tensor, TensorLike
 from ._activation import activated
@@ -376,7 +376,6 @@ def softshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
     return activated("softshrink", input, a=lambd)
 
 
-_glu = by_kernel("glu")(lambda x, gates: x * expit(gates))
 _glu_dgates = by_kernel("glu_db")(lambda g, x, gates: g * x * expit(gates) * expit(-gates))
 
 
@@ -387,7 +386,7 @@ class GLU(Operation[Tensor]):
         ctx.axis = axis
         y = _memory.empty(_shape_of_half(x, axis), x.dtype)
         values, gates = _halves(x, axis)
-        _glu(values, gates, out=y.reshape(values.shape))
+        times_sigmoid(values, gates, 0.0, out=y.reshape(values.shape))
         return y
 
     @staticmethod
@@ -397,7 +396,7 @@ class GLU(Operation[Tensor]):
         dx = _memory.empty(x.shape, x.dtype)
         dvalues, dgates = _halves(dx, ctx.axis)
         grad = grad.reshape(values.shape)
-        _glu(grad, gates, out=dvalues)
+        times_sigmoid(grad, gates, 0.0, out=dvalues)
         _glu_dgates(grad, values, gates, out=dgates)
         return dx
 

@@ -12,6 +12,7 @@ from ..autograd import Array, Context, Operation
 from ..kernels._memory import empty
 from ..operations._promotion import require_float
 from ..operations.masks import where
+from ..replay import again
 from ..tensor import Tensor, TensorLike, as_tensor
 from .dropout import dropout
 from .softmax import softmax
@@ -110,8 +111,12 @@ def scaled_dot_product_attention(
 
 def _unused(scores: Tensor) -> Array:
     """The rows without keys, whose scores are all −inf; the softmax of such a row is undefined."""
-    found: Array = (scores._array == -np.inf).all(-1, keepdims=True)
+    found: Array = again("attention", _all_infinite, scores._array)
     return found
+
+
+def _all_infinite(scores: Array) -> Any:
+    return (scores == -np.inf).all(-1, keepdims=True)
 
 
 def _check_operands(function: str, query: Array, key: Array, value: Array) -> None:
@@ -152,7 +157,8 @@ def causal_mask(queries: int, keys: int) -> Array:
 def _added(function: str, mask: Tensor, dtype: Any) -> Tensor:
     """The numbers to add to the scores for a mask."""
     if mask.dtype == np.bool_:
-        mask = as_tensor(np.where(mask._array, dtype.type(0), dtype.type(-np.inf)))
+        numbers = dtype.type(0), dtype.type(-np.inf)
+        mask = as_tensor(again(function, np.where, mask._array, *numbers))
     if mask.dtype != dtype:
         raise TypeError(
             f"{function}: attn_mask.dtype must be bool or query.dtype (got {mask.dtype} and "

@@ -8,6 +8,7 @@ from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels.resample import uniform
 from ..operations._positions import scattered, slices_at
+from ..replay import again, values_of
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._resampling import Matrix
 
@@ -339,7 +340,7 @@ def embedding_bag(
     if max_norm is not None:
         _renorm(weight, rows, max_norm, norm_type)
     if padding_idx is not None:
-        kept = np.flatnonzero(rows != padding_idx)
+        kept = np.flatnonzero(values_of(function, rows) != padding_idx)
         rows, bags = rows[kept], _numbered(lengths)[kept]
         lengths = np.bincount(bags, minlength=len(lengths))
         samples = None if samples is None else samples[kept]
@@ -370,7 +371,7 @@ def _lengths(rows: Array, offsets: TensorLike | None, include_last_offset: bool)
         raise ValueError(f"embedding_bag: input must have 1 or 2 dimensions (got {rows.ndim})")
     if offsets is None:
         raise ValueError("embedding_bag: offsets must be given if input has 1 dimension")
-    ends = array_of(offsets)
+    ends = values_of("embedding_bag", array_of(offsets))
     if ends.dtype.kind not in "iu":
         raise TypeError(f"embedding_bag: offsets.dtype must be an integer dtype (got {ends.dtype})")
     ends = ends if include_last_offset else np.append(ends, len(rows))
@@ -417,12 +418,16 @@ def one_hot(input: TensorLike, num_classes: int = -1) -> Tensor:
     if classes.dtype.kind not in "iu":
         raise TypeError(f"one_hot: input.dtype must be an integer dtype (got {classes.dtype})")
     if num_classes == -1 and classes.size:
-        num_classes = int(classes.max()) + 1
+        num_classes = int(values_of("one_hot", classes).max()) + 1
     if num_classes < 1:
         raise ValueError(
             f"one_hot: num_classes must be positive, or -1 if input is not empty "
             f"(got {num_classes} and shape {classes.shape})"
         )
+    return as_tensor(again("one_hot", _one_hot, classes, num_classes))
+
+
+def _one_hot(classes: Array, num_classes: int) -> Array:
     y = np.zeros((classes.size, num_classes), np.int64)
     try:
         scattered("one_hot", y, classes.reshape(-1, 1), 1, 1)
@@ -432,4 +437,4 @@ def one_hot(input: TensorLike, num_classes: int = -1) -> Tensor:
             f"one_hot: input must be at least 0 and less than num_classes "
             f"(got {outside[0]} and {num_classes})"
         ) from None
-    return as_tensor(y.reshape(*classes.shape, num_classes))
+    return y.reshape(*classes.shape, num_classes)

@@ -9,6 +9,7 @@ from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..geometry import integer
 from ..operations.joining import cat
+from ..replay import again
 from ..tensor import Tensor, TensorLike, as_tensor
 from .attention import causal_mask, scaled_dot_product_attention
 from .dropout import dropout
@@ -300,7 +301,8 @@ def _additive(name: str, mask: TensorLike, q: Tensor) -> Tensor:
     """Convert a mask of booleans, which are True for what is not used, to numbers to add."""
     mask = as_tensor(mask)
     if mask.dtype == np.bool_:
-        return as_tensor(np.where(mask._array, -np.inf, 0).astype(q.dtype))
+        numbers = q.dtype.type(-np.inf), q.dtype.type(0)
+        return as_tensor(again(_NAME, np.where, mask._array, *numbers))
     if mask.dtype != q.dtype:
         raise TypeError(
             f"{_NAME}: {name}.dtype must be bool or query.dtype (got {mask.dtype} and {q.dtype})"

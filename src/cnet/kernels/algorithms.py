@@ -73,6 +73,8 @@ def algorithm_number(f: str, name: str, g: geometry.Conv, passes: Sequence[int],
         return default_number()
     if name not in ALGORITHMS:
         raise ValueError(f"{f}: algorithm must be one of {', '.join(ALGORITHMS)} (got {name!r})")
+    if not g.x_shape[0]:
+        return default_number()  # without images, any algorithm is done
     algorithm = _core.algorithms[name]
     if name != "exact" and not _suits(algorithm, g, passes, x):
         sizes = g.sizes2d

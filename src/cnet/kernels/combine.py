@@ -31,15 +31,15 @@ def combine(
         As many as the operation takes.
     operation : str
         ``product`` (a·b), ``squared_difference`` ((a − b)²), ``distance`` (abs(a − b)),
-        ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)), ``times_sign``
-        (a·sign(b − c)), ``times_within`` (a·clamp(b − c, −d, d)),
-        ``atan2``, ``hypot``, ``logaddexp``, ``xlogy``, ``fmod``, ``remainder``, ``floor_divide``,
-        ``trunc_divide``, ``bce_with_logits`` (input, target), ``glu`` (a·sigmoid(b)), ``prelu``
-        (x, weight), ``huber`` (input, target, threshold, scale), ``lerp`` (a, b, weight),
-        ``addcmul`` (a + d·b·c), ``addcdiv`` (a + d·b/c), ``is_close`` (a, b, rtol, atol; 1 or 0),
-        ``nan_to_num`` (x, nan, posinf, neginf), or of one operand ``sign``, ``frac``, ``sin``,
-        ``cos``, ``logit``. They are defined as in PyTorch. The others are gradients: `a` is the
-        gradient with respect to the result.
+        ``times_quotient`` (a·(b/c)), ``times_exp`` (a·exp(b − c)), ``times_sigmoid`` (a·sigmoid(b −
+        c)), ``times_sign`` (a·sign(b − c)), ``times_within`` (a·clamp(b − c, −d, d)), ``atan2``,
+        ``hypot``, ``logaddexp``, ``xlogy``, ``fmod``, ``remainder``, ``floor_divide``,
+        ``trunc_divide``, ``bce_with_logits`` (input, target), ``prelu`` (x, weight), ``huber``
+        (input, target, threshold, scale), ``lerp`` (a, b, weight), ``addcmul`` (a + d·b·c),
+        ``addcdiv`` (a + d·b/c), ``is_close`` (a, b, rtol, atol; 1 or 0), ``nan_to_num`` (x, nan,
+        posinf, neginf), or of one operand ``sign``, ``frac``, ``sin``, ``cos``, ``logit``. They are
+        defined as in PyTorch. The others are gradients: `a` is the gradient with respect to the
+        result.
     out : ndarray, in the broadcast shape and of the dtype of `a`, optional
         The array for the result, which may be an operand of this shape; writable, and C-contiguous
         or, unless operands are repeated along an axis, a matrix with contiguous rows.

@@ -7,6 +7,7 @@ import numpy as np
 from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..operations.registry import operation
+from ..replay import again, values_of
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._matrices import require_matrices, require_square, transposed
 from .decompositions import svdvals
@@ -146,7 +147,7 @@ def lstsq(
             f"linalg.lstsq: A and B must have equally many rows (got {a.shape} and {b.shape})"
         )
     x = PseudoInverse.apply(a, atol=None, rtol=rcond) @ b
-    values = np.linalg.svd(a._array, compute_uv=False)
+    values = np.linalg.svd(values_of("lstsq", a._array), compute_uv=False)
     rank = (values > _limits(values, a.shape, None, rcond)).sum(-1)
     m, n = a.shape[-2:]
     residuals = Tensor(np.empty(0, a.dtype))
@@ -195,16 +196,20 @@ def matrix_rank(
     tensor(1)
     """
     require_matrices("matrix_rank", A)
-    array = array_of(A)
     if hermitian:
         require_square("linalg.matrix_rank", A)
+    return Tensor(again("matrix_rank", _rank, array_of(A), atol, rtol, tol, hermitian))
+
+
+def _rank(array: Array, atol: Tolerance, rtol: Tolerance, tol: Any, hermitian: bool) -> Array:
+    if hermitian:
         values = np.abs(np.linalg.eigvalsh(array))
     else:
         values = np.linalg.svd(array, compute_uv=False)
     limits = _limits(values, array.shape, atol, rtol)
     if tol is not None:
         limits = np.asarray(array_of(tol))[..., np.newaxis]
-    return Tensor(np.asarray((values > limits).sum(-1), np.int64))
+    return np.asarray((values > limits).sum(-1), np.int64)
 
 
 @operation()

@@ -9,6 +9,7 @@ from .. import functional as F
 from ..autograd import Array
 from ..dtypes import DType
 from ..operations import cat
+from ..replay import values_of
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._arguments import integer
 from .containers import ModuleList, Sequential
@@ -113,7 +114,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             layer.reset_parameters()
 
     def forward(self, input_: TensorLike, target_: TensorLike) -> ASMoutput:
-        x, target = as_tensor(input_), array_of(target_)
+        x, target = as_tensor(input_), values_of("AdaptiveLogSoftmaxWithLoss", array_of(target_))
         self._check(x, target)
         if target.ndim == 0:
             output, loss = self(x.unsqueeze(0), target[np.newaxis])

@@ -12,6 +12,7 @@ from ..dtypes import DType, as_dtype, of_number
 from ..engine import wrap
 from ..layouts import memory_format, preserve_format, require_strided
 from ..random import default_generator
+from ..replay import values_of
 from ..tensor import Tensor, TensorLike, array_of
 from ._formats import copied
 from ._out import written
@@ -134,7 +135,7 @@ def number_of(function: str, name: str, value: Any) -> Any:
     if type(value) in of_number:
         return value
     if isinstance(value, (Tensor, np.ndarray, np.generic)) and array_of(value).size == 1:
-        return array_of(value).item()
+        return values_of(name, array_of(value)).item()
     raise TypeError(f"{function}: {name} must be a number (got {value!r})")
 
 

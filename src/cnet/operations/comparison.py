@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
+from ..replay import again, values_of
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import weak
 from ._elementwise import by_kernel, check_broadcast, formula
@@ -231,7 +232,8 @@ def isclose(
     >>> cnet.isclose(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 2.1]))
     tensor([ True, False])
     """
-    return Tensor(_close("isclose", input, other, rtol, atol, equal_nan))
+    arrays = array_of(input), array_of(other)
+    return Tensor(again("isclose", _close, "isclose", *arrays, rtol, atol, equal_nan))
 
 
 @operation(methods=("allclose",))
@@ -250,7 +252,8 @@ def allclose(
     >>> cnet.allclose(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 2.1]))
     False
     """
-    return bool(_close("allclose", input, other, rtol, atol, equal_nan).all())
+    a, b = values_of("allclose", array_of(input)), array_of(other)
+    return bool(_close("allclose", a, b, rtol, atol, equal_nan).all())
 
 
 @by_kernel("is_close")
@@ -258,10 +261,7 @@ def _is_close(a: Array, b: Array, rtol: float, atol: float) -> Any:
     return (np.isfinite(b) & (np.abs(a - b) <= atol + rtol * np.abs(b))) | (a == b)
 
 
-def _close(
-    function: str, input: Any, other: Any, rtol: float, atol: float, equal_nan: bool
-) -> Array:
-    a, b = array_of(input), array_of(other)
+def _close(function: str, a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Array:
     if a.dtype is not b.dtype and a.dtype != b.dtype:
         raise TypeError(
             f"{function}: other.dtype must equal input.dtype (got {b.dtype} and {a.dtype})"
@@ -288,7 +288,7 @@ def equal(input: TensorLike, other: TensorLike) -> bool:
     >>> cnet.equal(cnet.tensor([1.0, 2.0]), cnet.tensor([1.0, 2.0]))
     True
     """
-    return bool(np.array_equal(array_of(input), array_of(other)))
+    return bool(np.array_equal(values_of("equal", array_of(input)), array_of(other)))
 
 
 not_equal = ne

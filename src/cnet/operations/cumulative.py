@@ -8,6 +8,7 @@ from .. import kernels
 from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..dtypes import DType
+from ..replay import again
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of, integer
@@ -189,14 +190,18 @@ def _extrema(function: str, ufunc: np.ufunc, input: TensorLike, dim: Any) -> Val
     axis = dim_of(function, dim, input.ndim)
     x = as_tensor(input)
     array = x._array.reshape(x._array.shape or (1,))
-    best = ufunc.accumulate(array, axis)
-    reached = (array == best) | np.isnan(array)
+    indices = again(function, _places, array, ufunc, axis)
+    values = gather(x.reshape(array.shape), axis, indices)
+    return ValuesAndIndices(values.reshape(x.shape), Tensor(indices.reshape(x.shape)))
+
+
+def _places(array: Array, ufunc: np.ufunc, axis: int) -> Array:
+    """The positions of the elements that are best up to each one."""
+    reached = (array == ufunc.accumulate(array, axis)) | np.isnan(array)
     shape = [1] * array.ndim
     shape[axis] = -1
     positions = np.where(reached, np.arange(array.shape[axis]).reshape(shape), 0)
-    indices = np.maximum.accumulate(positions, axis)
-    values = gather(x.reshape(array.shape), axis, indices)
-    return ValuesAndIndices(values.reshape(x.shape), Tensor(indices.reshape(x.shape)))
+    return np.maximum.accumulate(positions, axis)
 
 
 @operation(methods=("cummax",))

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import Array
 from ..inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike
-from ._elementwise import by_kernel, compiled, computed, define, direct, formula
+from ._elementwise import by_kernel, compiled, define, direct, formula
 from ._promotion import common, only_floats
 from .registry import operation
 
@@ -51,6 +51,11 @@ def _hypot(a: Array, b: Array) -> Any:
     greater = np.maximum(a, b)
     ratio = np.minimum(a, b) / np.where((greater == 0) | np.isinf(greater), 1, greater)
     return greater * np.sqrt(1 + ratio * ratio)
+
+
+@by_kernel("times_sigmoid")
+def times_sigmoid(g: Array, a: Array, b: Array) -> Any:
+    return g * expit(a - b)  # the difference is exact, however large a and b are
 
 
 @by_kernel("logaddexp")
@@ -211,8 +216,8 @@ def log1p(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
 
 @formula(
     _logaddexp,
-    lambda g, a, b: g * computed("sigmoid", a - b),  # exact differences, however large a and b are
-    lambda g, a, b: g * computed("sigmoid", b - a),
+    times_sigmoid,
+    direct(lambda g, a, b: times_sigmoid(g, b, a)),
     promote=only_floats,
     numpy=(np.logaddexp,),
 )

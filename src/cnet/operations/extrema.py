@@ -14,6 +14,7 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..engine import wrap
 from ..kernels.reduce import reduce_small
+from ..replay import again
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, reduced_axes
@@ -474,5 +475,10 @@ def _positions(
     axes = _axes(function, x, axis)
     if x.ndim == 0:
         return Tensor(np.zeros((), np.int64))
-    found = positions(array_of(x), None if axis is None else axes[0], keepdims=keepdims)
-    return wrap(np.asarray(found))  # type: ignore[return-value]
+    place = None if axis is None else axes[0]
+    found = again(function, _found, positions, array_of(x), place, keepdims)
+    return wrap(found)  # type: ignore[no-any-return]
+
+
+def _found(positions: Any, x: Array, axis: int | None, keepdims: bool) -> Any:
+    return np.asarray(positions(x, axis, keepdims=keepdims))

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..autograd import Array, Context, Operation
 from ..kernels import plain
+from ..replay import again
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import broadcast, dim_of
 from ._positions import elements_at, from_the_end, integers_of, scattered, slices_at
@@ -170,7 +171,7 @@ def take_along_dim(
     positions = array_of(indices)
     if dim is None:
         flat = Reshape.apply(input, shape=(-1,))
-        return gather(flat, 0, from_the_end(positions.reshape(-1), flat.shape[0]))
+        return gather(flat, 0, _ascending(positions.reshape(-1), flat.shape[0]))
     if input.ndim != positions.ndim:
         raise ValueError(
             "take_along_dim: input and indices must have the same number of dimensions "
@@ -179,15 +180,19 @@ def take_along_dim(
     axis = dim_of("take_along_dim", dim, input.ndim)
     if _leads(positions.shape, input.shape, axis):
         positions = integers_of("take_along_dim", positions, "indices")
-        return Gather.apply(input, from_the_end(positions, input.shape[axis]), axis=axis)
+        return Gather.apply(input, _ascending(positions, input.shape[axis]), axis=axis)
     rest = broadcast(
         "take_along_dim",
         *[(*shape[:axis], 1, *shape[axis + 1 :]) for shape in (input.shape, positions.shape)],
     )
     before, after = rest[:axis], rest[axis + 1 :]
     x = expanded("take_along_dim", input, (*before, input.shape[axis], *after))
-    positions = from_the_end(positions, input.shape[axis])
+    positions = _ascending(positions, input.shape[axis])
     return gather(x, axis, np.broadcast_to(positions, (*before, positions.shape[axis], *after)))
+
+
+def _ascending(positions: Array, size: int) -> Array:
+    return again("take_along_dim", from_the_end, positions, size)  # type: ignore[no-any-return]
 
 
 @numpy_function(np.take_along_axis)

@@ -8,6 +8,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import Array, Context, ViewOperation
 from ..kernels.strided import is_basic
+from ..replay import again, values_of
 from ..tensor import Operand, Tensor
 from ._positions import from_the_end, scattered
 from ._sums import spread
@@ -40,7 +41,7 @@ def _part(part: Any) -> Any:
     if isinstance(part, Tensor):
         array = part._array
         if array.dtype == np.uint8:  # an older form of a mask, as in PyTorch
-            array = array != 0
+            array = again("index", _is_true, array)
     elif isinstance(part, (list, tuple)):
         array = np.asarray([_part(item) for item in part])
     else:
@@ -51,7 +52,13 @@ def _part(part: Any) -> Any:
         raise IndexError(
             f"index: tensors used as indices must be integers or booleans (got dtype {array.dtype})"
         )
-    return array.item() if array.ndim == 0 and array.dtype.kind != "b" else array
+    if array.ndim or array.dtype.kind == "b":
+        return array
+    return (values_of("index", array) if isinstance(part, Tensor) else array).item()
+
+
+def _is_true(array: Array) -> Any:
+    return array != 0
 
 
 def _may_repeat(index: Any) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..engine import wrap
 from ..kernels import plain
+from ..replay import values_of
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._choice import choose
 from ._common import unbroadcast, weak
@@ -256,7 +257,7 @@ def nonzero(input: TensorLike, *, as_tuple: bool = False, out: Tensor | None = N
     tensor([[0, 1],
             [1, 0]])
     """
-    array = array_of(input)
+    array = values_of("nonzero", array_of(input))
     if as_tuple:
         return tuple([Tensor(found) for found in np.nonzero(np.atleast_1d(array))])
     return wrap(_positions(array))

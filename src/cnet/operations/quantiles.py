@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Array, Context, Operation
+from ..replay import again, values_of
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import dim_of, integer
@@ -248,7 +249,7 @@ def mode(
     axis, size = _searched("mode", input, dim)
     if not size:
         return _itself(input)
-    return take(input, _most_frequent(array_of(input), axis), axis, keepdim)
+    return take(input, again("mode", _most_frequent, array_of(input), axis), axis, keepdim)
 
 
 def _most_frequent(x: Array, axis: int) -> Array:
@@ -291,13 +292,15 @@ def _quantile(
     if x.shape[-1] == 0:
         raise ValueError(f"{function}: input must have elements (got shape {shape})")
     ordered = sort(x, -1).values
-    missing = np.isnan(x._array).sum(-1, keepdims=True)
-    last = np.full_like(missing, x.shape[-1] - 1)
-    reach = np.maximum(last - missing, 0) if ignore_nan else last
+    reach = np.full((*x.shape[:-1], 1), x.shape[-1] - 1)
+    if ignore_nan:
+        numbers = np.sum(~np.isnan(values_of(function, x._array)), -1, keepdims=True)
+        reach = np.maximum(numbers - 1, 0)
     level = as_tensor(q, np.float64).reshape(-1) if isinstance(q, Tensor) else levels.reshape(-1)
     result = _between_ranks(ordered, level, reach, interpolation)
     if not ignore_nan:
-        result = masked_fill(result, missing > 0, np.nan)
+        missing = again(function, _lacks_numbers, x._array)
+        result = masked_fill(result, missing, np.nan)
     if keepdim:
         axis = None if dim is None else dim_of(function, dim, len(shape))
         kept = [1 if axis in (None, i) else size for i, size in enumerate(shape)]
@@ -306,6 +309,10 @@ def _quantile(
     if levels.ndim:
         return movedim(result, -1, 0).reshape(levels.size, *kept)
     return result.reshape(kept)
+
+
+def _lacks_numbers(rows: Array) -> Any:
+    return np.isnan(rows).any(-1, keepdims=True)
 
 
 def _between_ranks(ordered: Tensor, level: Any, reach: Array, interpolation: str) -> Tensor:

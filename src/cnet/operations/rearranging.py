@@ -10,6 +10,7 @@ from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..kernels._memory import empty
 from ..kernels.strided import assemble, rolled
+from ..replay import values_of
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, dims_of, integer, variadic
@@ -153,6 +154,8 @@ def repeat_interleave(
     if type(repeats) is int and repeats >= 0 and input.ndim:
         return RepeatEach.apply(input, count=repeats, axis=axis)
     counts, size = array_of(repeats), input.shape[axis] if input.ndim else 1
+    if not isinstance(repeats, int):
+        values_of("repeat_interleave", counts)
     if counts.dtype.kind not in "iu":
         raise TypeError(f"repeat_interleave: repeats must be integers (got {counts.dtype})")
     if counts.ndim > 1 or counts.size not in (1, size) or (counts < 0).any():

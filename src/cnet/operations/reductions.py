@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
 from ..kernels.reduce import reduce_small
+from ..replay import again
 from ..tensor import Axis, Tensor, TensorLike, array_of, as_tensor
 from ._common import also_dim
 from ._dims import broadcast, reduced_axes
@@ -345,7 +346,9 @@ def nansum(
     >>> cnet.nansum(cnet.tensor([1.0, float("nan"), 2.0]))
     tensor(3.)
     """
-    return sum(masked_fill(input, np.isnan(array_of(input)), 0), dim, keepdim, dtype=dtype)
+    return sum(
+        masked_fill(input, again("nansum", np.isnan, array_of(input)), 0), dim, keepdim, dtype=dtype
+    )
 
 
 @operation(Mean, methods=("nanmean",), numpy=(np.nanmean,))
@@ -369,8 +372,12 @@ def nanmean(
     require_float("nanmean", input)
     summed = nansum(input, dim, keepdim, dtype=dtype)
     axes = reduced_axes("nanmean", input, dim)
-    counts = np.asarray(np.sum(~np.isnan(array_of(input)), axes, keepdims=keepdim))
-    return div(summed, counts.astype(summed.dtype))
+    return div(summed, again("nanmean", _numbers, array_of(input), axes, keepdim, summed.dtype))
+
+
+def _numbers(x: Array, axes: Axes, keepdims: bool, dtype: Any) -> Any:
+    """How many elements are not NaN."""
+    return np.asarray(np.sum(~np.isnan(x), axes, dtype, keepdims=keepdims))
 
 
 @operation(methods=("count_nonzero",), numpy=(np.count_nonzero,))
@@ -402,4 +409,8 @@ def count_nonzero(input: TensorLike, dim: Axis = None, *, keepdim: bool = False)
     tensor([1, 2])
     """
     axes = reduced_axes("count_nonzero", input, dim)
-    return Tensor(np.asarray(np.sum(array_of(input) != 0, axes, np.int64, keepdims=keepdim)))
+    return Tensor(again("count_nonzero", _count, array_of(input), axes, keepdim))
+
+
+def _count(x: Array, axes: Axes, keepdims: bool) -> Any:
+    return np.asarray(np.sum(x != 0, axes, np.int64, keepdims=keepdims))

@@ -9,6 +9,7 @@ from .._explained import explained
 from ..tensor import Number, Tensor, TensorLike, array_of, as_tensor
 from ._dims import dim_of, integer, integers
 from ._writing import fill as _fill
+from .masks import where
 from .registry import operation
 
 __all__ = [
@@ -222,7 +223,7 @@ def renorm(
     axis = dim_of("renorm", dim, x.ndim)
     others = [other for other in range(x.ndim) if other != axis]
     norms = x.norm(p, dim=others, keepdim=True)
-    factors = (maxnorm / (norms + 1e-7)).masked_fill(norms <= maxnorm, 1.0)
+    factors = where(norms > maxnorm, maxnorm / (norms + 1e-7), 1.0)
     return x * factors
 
 

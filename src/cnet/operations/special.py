@@ -11,6 +11,7 @@ import numpy as np
 from ..autograd import Array
 from ..tensor import Operand, Tensor, TensorLike, as_tensor
 from ._elementwise import by_kernel, compiled, computed, formula
+from .elementwise import times_sigmoid
 from .registry import operation
 
 __all__ = ["digamma", "erfinv", "i0", "lgamma", "logaddexp2", "mvlgamma", "sinc", "xlogy"]
@@ -43,7 +44,7 @@ def _digamma(x: Array) -> Any:
         z = z + small
     total += np.log(z) - 0.5 / z - _series(1 / (z * z), _DIGAMMA_TERMS)
     poles = reflected & (x == np.floor(x))
-    turn = np.pi * np.remainder(x, 1)
+    turn = np.pi * (x - np.rint(x))
     total -= np.where(reflected, np.pi / np.tan(turn), 0)
     total = np.where(poles | (x == -np.inf), np.nan, total)
     return np.where(x == 0, np.copysign(np.inf, -x), total)
@@ -59,7 +60,7 @@ def _trigamma(x: Array) -> Any:
         z = z + small
     terms = tuple([2 * k * term for k, term in enumerate(_DIGAMMA_TERMS, start=1)])
     total += 1 / z + 0.5 / (z * z) + _series(1 / (z * z), terms) / z
-    sine = np.sin(np.pi * np.remainder(x, 1))
+    sine = np.sin(np.pi * (x - np.rint(x)))
     return np.where(reflected, (np.pi / sine) ** 2 - total, total)
 
 
@@ -84,9 +85,9 @@ def _i0_derivative(x: Array) -> Any:
 
 def _sinc_gradient(g: Array, x: Array) -> Any:
     product = np.pi * x
-    safe = np.where(product == 0, 1, product)
-    slope = (np.cos(product) * product - np.sin(product)) / (safe * safe)
-    return g * np.where(product == 0, 0, slope * np.pi)
+    square = product * product
+    slope = (np.cos(product) * product - np.sin(product)) / np.where(square == 0, 1, square)
+    return g * np.where(square == 0, 0, slope * np.pi)
 
 
 @by_kernel("xlogy")
@@ -104,8 +105,8 @@ def _logaddexp2(a: Array, b: Array) -> Any:
     return np.maximum(a, b) + computed("log1p", computed("exp2", -distance)) * (1 / math.log(2))
 
 
-def _weights2(a: Array, b: Array) -> Any:
-    return computed("sigmoid", np.where(a == b, 0, a - b) * math.log(2))
+def _logaddexp2_gradient(g: Array, a: Array, b: Array) -> Any:
+    return times_sigmoid(g, np.where(a == b, 0, a - b) * math.log(2), 0.0)
 
 
 _i1_of = _in_float64(_i0_derivative)
@@ -166,8 +167,8 @@ def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tenso
 
 @formula(
     _logaddexp2,
-    lambda g, a, b: g * _weights2(a, b),
-    lambda g, a, b: g * _weights2(b, a),
+    _logaddexp2_gradient,
+    lambda g, a, b: _logaddexp2_gradient(g, b, a),
     numpy=(np.logaddexp2,),
 )
 def logaddexp2(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:

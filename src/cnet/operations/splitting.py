@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, ViewOperation
+from ..replay import values_of
 from ..tensor import Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import dim_of, integer, integers
@@ -288,7 +289,7 @@ def tensor_split(
 def _tensor_split(function: str, x: TensorLike, where: Any, dim: int, equal: bool = False) -> Parts:
     axis, size = _axis_and_size(function, x, dim)
     if isinstance(where, (Tensor, np.ndarray)):
-        array = array_of(where)
+        array = values_of(function, array_of(where))
         if array.dtype.kind not in "iu" or array.ndim > 1:
             raise ValueError(
                 f"{function}: a tensor of positions must have an integer dtype and at most 1 "

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._explained import explained
 from ..autograd import Array
+from ..replay import values_of
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from ._dims import integer
 from ._promotion import require_float
@@ -70,7 +71,7 @@ def histc(
     >>> cnet.histc(cnet.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3)
     tensor([0., 2., 1., 0.])
     """
-    x = array_of(input)
+    x = values_of("histc", array_of(input))
     count = integer("histc", "bins", bins)
     if count < 1:
         raise RuntimeError(f"histc: bins must be positive (got {count})")
@@ -130,7 +131,7 @@ def histogram(
     tensor([0., 2., 1.])
     """
     require_float("histogram", input)
-    x = array_of(input)
+    x = values_of("histogram", array_of(input))
     edges: Any
     if isinstance(bins, int):
         if bins < 1:

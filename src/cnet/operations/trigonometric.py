@@ -2,8 +2,11 @@
 
 # mypy: disable-error-code="empty-body"
 
+from typing import Any
+
 import numpy as np
 
+from ..autograd import Array
 from ..tensor import Operand, Tensor, TensorLike
 from ._elementwise import by_kernel, compiled, formula
 
@@ -113,10 +116,15 @@ def atan(input: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """
 
 
+def _divisor(a: Array, b: Array) -> Any:
+    total = a * a + b * b
+    return np.where(total == 0, np.inf, total).astype(total.dtype)
+
+
 @formula(
     by_kernel("atan2")(lambda a, b: np.arctan2(a, b)),
-    by_kernel("atan2_da")(lambda g, a, b: g * (b / (a * a + b * b))),
-    by_kernel("atan2_db")(lambda g, a, b: g * (-a / (a * a + b * b))),
+    by_kernel("atan2_da")(lambda g, a, b: g * (b / _divisor(a, b))),
+    by_kernel("atan2_db")(lambda g, a, b: g * (-a / _divisor(a, b))),
     aliases=("arctan2",),
     numpy=(np.arctan2,),
 )

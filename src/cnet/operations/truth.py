@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import Array
 from ..engine import wrap
+from ..replay import again
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim
 from ._dims import reduced_axes
@@ -20,9 +22,13 @@ _UINT8 = np.dtype(np.uint8)
 def _reduced(function: str, ufunc: np.ufunc, x: TensorLike, dim: Axis, keepdim: bool) -> Tensor:
     array = array_of(x)
     axes = () if isinstance(dim, Sequence) and not dim else reduced_axes(function, array, dim)
+    dtype: Any = np.uint8 if array.dtype is _UINT8 else bool
+    return wrap(again(function, _found, array, ufunc, axes, keepdim, dtype))  # type: ignore[return-value]
+
+
+def _found(x: Array, ufunc: np.ufunc, axes: Any, keepdims: bool, dtype: Any) -> Array:
     reduce: Any = ufunc.reduce
-    result = np.asarray(reduce(array, axes, bool, keepdims=keepdim))
-    return wrap(result.astype(np.uint8) if array.dtype is _UINT8 else result)  # type: ignore[return-value]
+    return np.asarray(reduce(x, axes, bool, keepdims=keepdims), dtype)
 
 
 @operation(methods=("all",), numpy=(np.all,))
@@ -108,7 +114,11 @@ def isin(
     >>> cnet.isin(cnet.tensor([1, 2, 3]), cnet.tensor([2, 4]))
     tensor([False,  True, False])
     """
-    return Tensor(np.asarray(np.isin(array_of(elements), array_of(test_elements), invert=invert)))
+    return Tensor(again("isin", _isin, array_of(elements), array_of(test_elements), invert))
+
+
+def _isin(elements: Any, test_elements: Any, invert: bool) -> Any:
+    return np.asarray(np.isin(elements, test_elements, invert=invert))
 
 
 @numpy_function(np.isin)

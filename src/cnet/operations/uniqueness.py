@@ -9,6 +9,7 @@ from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array
 from ..dtypes import int64
+from ..replay import again, values_of
 from ..tensor import Tensor, TensorLike, array_of
 from ._dims import dim_of, integer
 from .registry import numpy_function, operation
@@ -58,7 +59,7 @@ def unique(
     >>> cnet.unique(cnet.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
-    array = array_of(input)
+    array = values_of("unique", array_of(input))
     axis = None if dim is None else dim_of("unique", dim, array.ndim)
     if axis is not None and array.size == 0 and array.shape[axis]:
         raise ValueError(f"unique: slices along dim must have elements (got shape {array.shape})")
@@ -105,7 +106,7 @@ def unique_consecutive(
     >>> cnet.unique_consecutive(cnet.tensor([1, 1, 3, 1]))
     tensor([1, 3, 1])
     """
-    array = array_of(input)
+    array = values_of("unique_consecutive", array_of(input))
     axis = 0 if dim is None else dim_of("unique_consecutive", dim, array.ndim)
     slices = array.reshape(-1) if dim is None or not array.ndim else np.moveaxis(array, axis, 0)
     rows = slices.reshape(len(slices), prod(slices.shape[1:]))
@@ -149,7 +150,7 @@ def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: in
     >>> cnet.bincount(cnet.tensor([0, 2, 2]))
     tensor([1, 0, 2])
     """
-    array = array_of(input)
+    array = values_of("bincount", array_of(input))
     if array.dtype.kind not in "iu":
         raise TypeError(f"bincount: input must contain integers (got {array.dtype})")
     if array.ndim != 1:
@@ -225,7 +226,12 @@ def searchsorted(
     if sequences.ndim == 0:
         raise ValueError("searchsorted: sorted_sequence must have at least 1 dimension (got 0)")
     if sorter is not None:
-        sequences = np.take_along_axis(sequences, array_of(sorter), -1)
+        sequences = again("searchsorted", np.take_along_axis, sequences, array_of(sorter), -1)
+    dtype = np.int32 if out_int32 else int64
+    return Tensor(again("searchsorted", _searched, sequences, elements, where, dtype))
+
+
+def _searched(sequences: Array, elements: Array, where: Any, dtype: Any) -> Array:
     if (
         sequences.dtype in (FLOAT32, FLOAT64)
         and elements.dtype == sequences.dtype
@@ -243,8 +249,7 @@ def searchsorted(
         found = np.empty(elements.shape, np.int64)
         for row in np.ndindex(elements.shape[:-1]):
             found[row] = np.searchsorted(sequences[row], elements[row], where)
-    positions = np.asarray(found, np.int32 if out_int32 else int64)
-    return Tensor(positions)
+    return np.asarray(found, dtype)
 
 
 @operation()

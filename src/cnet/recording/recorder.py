@@ -18,7 +18,7 @@ from ..grad_mode import current
 from ..kernels import _dispatch
 from ..random import get_rng_state
 from ..runtime import redirect_kernels
-from .buffers import Buffers, arrays_in
+from .buffers import Buffer, Buffers, arrays_in
 from .calls import Call
 from .repeats import Again, AgainInPlace, Backward, Count, Repeat, light
 from .updates import Numbers, Update
@@ -45,6 +45,8 @@ class Recorder:
         The modules that the step calls, with their mode.
     started : dict
         The leaves whose gradient the step reads before it assigns one, with that gradient.
+    masks : list of Buffer
+        The masks that select elements, whose number may differ in another step.
     refusal : str or None
         Why the step cannot be recorded.
     """
@@ -55,6 +57,7 @@ class Recorder:
         self.leaves: dict[int, tuple[Variable, Array, bool]] = {}
         self.modules: dict[int, tuple[Any, bool]] = {}
         self.started: dict[int, tuple[Variable, Variable | None]] = {}
+        self.masks: list[Buffer] = []
         self.refusal: str | None = None
         self._assigned: set[int] = set()
         self._calls: list[Call] | None = None
@@ -178,6 +181,8 @@ class Recorder:
             again = light(ctx)
             self._contexts[ctx] = again
             self._repeat(Again(again, inputs, kwargs, result))
+            masks = [array for array in arrays_in(kwargs) if array.dtype.kind == "b"]
+            self.masks += map(self.buffers.of, masks)
         return result
 
     def in_place(
@@ -322,12 +327,24 @@ class Recorder:
             self._repeat(Update(optimizer, step, arrays))
         return result
 
-    def repeated(self, name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """Run a function that may change its arguments in place; each replay runs it again."""
+    @property
+    def is_computing(self) -> bool:
+        """Whether an operation computes, whose calls of kernels are collected."""
+        return self._calls is not None
+
+    def repeated(
+        self, name: str, function: Callable[..., Any], args: tuple[Any, ...], is_pure: bool = False
+    ) -> Any:
+        """Run a function; each replay runs it again.
+
+        Unless it is pure, it may change its arguments in place.
+        """
         if self._calls is not None:
             return function(*args)
         with self._paused():
             result = function(*args)
+        if is_pure:
+            result = _as_arrays(result)
         arrays, results = [*arrays_in(args)], [*arrays_in(result)]
         self.buffers.older(arrays)
 
@@ -335,7 +352,8 @@ class Recorder:
             for recorded, new in zip(results, arrays_in(function(*args)), strict=True):
                 np.copyto(recorded, new)
 
-        self._repeat(Repeat(name, again, [], [*arrays, *results]))
+        changed = [] if is_pure else arrays
+        self._repeat(Repeat(name, again, arrays, [*changed, *results]))
         return result
 
     def counted(self, array: Array) -> None:

@@ -12,6 +12,10 @@ from ..engine import Context, Variable
 from .buffers import arrays_in
 
 
+class CaptureError(RuntimeError):
+    """A function cannot be captured."""
+
+
 class Repeat:
     """A computation on given arrays.
 
@@ -91,7 +95,7 @@ class Again(Repeat):
         if isinstance(recorded, np.ndarray):
             new = new._array if isinstance(new, Variable) else np.asarray(new)
             if new.shape != recorded.shape:
-                raise RuntimeError(
+                raise CaptureError(
                     f"capture: the shape of what {self.name} computes depends on values "
                     f"(got {new.shape} and {recorded.shape} when it was captured)"
                 )

@@ -17,14 +17,11 @@ from ..tensor import Tensor
 from .buffers import arrays_in, mapped
 from .program import Program, fresh
 from .recorder import Recorder
+from .repeats import CaptureError
 from .trace import difference, trace
 
 MOST_RECORDINGS = 8
 """A step whose parameters are replaced more often than this runs without being captured."""
-
-
-class CaptureError(RuntimeError):
-    """A function cannot be captured."""
 
 
 def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedStep":
@@ -44,7 +41,8 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
         them; it returns a tensor or nested tuples, lists and dicts of tensors, or None.
     strict : bool, default True
         Whether to raise CaptureError if the function cannot be captured. Otherwise it runs as
-        usual, and the attribute `refusal` of the result gives the reason.
+        usual, and the attribute `refusal` of the result gives the reason; so does a function in
+        which a shape may depend on values, as that of ``x[x > 0]``.
 
     Returns
     -------
@@ -57,6 +55,9 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
         In the second or third call, after the step is done, if the function cannot be captured: it
         reads values in Python (``loss.item()``), uses hooks, changes arrays by NumPy, has arguments
         that require grad, or a replay gives other results.
+    CaptureError
+        In a replay, if a shape depends on values and differs, as that of ``x[x > 0]``. The step is
+        not complete.
     ValueError
         If a replay finds an index out of range, such as a target class.
 
@@ -174,6 +175,9 @@ class CapturedStep:
         shape.recordings += 1
         if shape.recordings > MOST_RECORDINGS:
             recorder.refuse("parameters or gradients are replaced again and again")
+        given = [recorder.buffers.of(array) for array in inputs]
+        if not self._strict and any(not m.is_older or m in given for m in recorder.masks):
+            recorder.refuse("a shape may depend on values, as that of x[x > 0]")
         if recorder.refusal is not None:
             self._refuse(recorder.refusal)
         else:
@@ -191,6 +195,8 @@ class CapturedStep:
             state.swap()
             try:
                 reason = state.difference(result, program.run(arrays_in(args)))
+            except CaptureError as error:
+                reason = str(error).removeprefix("capture: ")
             finally:
                 shape.is_verified = reason is None
                 if not shape.is_verified:

@@ -43,6 +43,11 @@ def _huber(a: Array, b: Array, limit: Array, scale: Array) -> Any:
     return scale * (d - bounded / 2) * bounded
 
 
+def _divisor(a: Array, b: Array) -> Any:
+    total = a * a + b * b
+    return np.where(total == 0, np.inf, total)
+
+
 # In the order of csrc/kernels/elementwise/combinations.h; a function is passed as its number there.
 COMBINATIONS: dict[str, Callable[..., Any]] = {
     "sign": lambda a: np.where(a > 0, 1, np.where(a < 0, -1, 0)),
@@ -62,7 +67,6 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "remainder": np.remainder,
     "floor_divide": np.floor_divide,
     "trunc_divide": lambda a, b: np.trunc(a / b),
-    "glu": lambda a, b: a / (1 + np.exp(-b)),
     "prelu": lambda x, w: np.where(x > 0, x, w * x),
     "prelu_dweight": lambda g, x: np.where(x > 0, 0, g * x),
     "sin_backward": lambda g, x: g * np.cos(x),
@@ -70,12 +74,13 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {
     "lerp": _lerp,
     "times_quotient": lambda a, b, c: a * (b / c),
     "times_exp": lambda a, b, c: a * np.exp(b - c),
+    "times_sigmoid": lambda a, b, c: a / (1 + np.exp(c - b)),
     "xlogy_da": lambda g, a, b: g * np.where((a == 0) & (b <= 0), 0, np.log(b)),
     "bce_with_logits_da": lambda g, x, target: g * (1 / (1 + np.exp(-x)) - target),
     "times_sign": lambda a, b, c: a * np.where(b > c, 1, np.where(b < c, -1, 0)),
     "squared_difference_da": lambda g, a, b: 2 * g * (a - b),
-    "atan2_da": lambda g, a, b: g * (b / (a * a + b * b)),
-    "atan2_db": lambda g, a, b: g * (-a / (a * a + b * b)),
+    "atan2_da": lambda g, a, b: g * (b / _divisor(a, b)),
+    "atan2_db": lambda g, a, b: g * (-a / _divisor(a, b)),
     "remainder_db": lambda g, a, b: -g * np.floor_divide(a, b),
     "fmod_db": lambda g, a, b: -g * np.trunc(a / b),
     "prelu_dx": lambda g, x, w: np.where(x > 0, g, w * g),

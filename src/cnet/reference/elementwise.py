@@ -108,19 +108,19 @@ OPERATIONS = {
         "x", lambda g, x, a, b: np.where(a * x > b, g, g * _sigmoid(a * x))),
     "hardtanh": Operation(
         lambda x, a, b: np.clip(x, a, b),
-        "x", lambda g, x, a, b: np.where((x <= a) | (x >= b), 0, g)),
+        "x", lambda g, x, a, b: np.where((x > a) & (x < b), g, 0)),
     "hardsigmoid": Operation(
         lambda x, a, b: np.clip(x + 3, 0, 6) / 6,
         "x", lambda g, x, a, b: np.where((x > -3) & (x < 3), g / 6, 0)),
     "hardswish": Operation(
         lambda x, a, b: x * np.clip(x + 3, 0, 6) / 6,
-        "x", lambda g, x, a, b: np.where(x < 3, np.where(x > -3, g * (x / 3 + 0.5), 0), g)),
+        "x", lambda g, x, a, b: np.where(x <= -3, 0, np.where(x >= 3, g, g * (x / 3 + 0.5)))),
     "hardshrink": Operation(
         lambda x, a, b: np.where((x >= -a) & (x <= a), 0, x),
-        "x", lambda g, x, a, b: np.where((x >= -a) & (x <= a), 0, g)),
+        "x", lambda g, x, a, b: np.where(np.abs(x) > a, g, 0)),
     "softshrink": Operation(
         lambda x, a, b: np.where(x > a, x - a, np.where(x < -a, x + a, 0 * x)),
-        "x", lambda g, x, a, b: np.where((x >= -a) & (x <= a), 0, g)),
+        "x", lambda g, x, a, b: np.where(np.abs(x) > a, g, 0)),
     "tanhshrink": Operation(
         lambda x, a, b: x - np.tanh(x),
         "x", lambda g, x, a, b: g * np.tanh(x) ** 2),
@@ -162,7 +162,7 @@ OPERATIONS = {
         "y", lambda g, y, a, b: -g * y**2),
     "abs": Operation(
         lambda x, a, b: np.abs(x),
-        "x", lambda g, x, a, b: g * np.sign(x)),
+        "x", lambda g, x, a, b: g * np.where(x > 0, 1, np.where(x < 0, -1, 0))),
     "erf": Operation(
         lambda x, a, b: _each(math.erf, x),
         "x", lambda g, x, a, b: g * (2 / math.sqrt(math.pi) * np.exp(-(x**2)))),

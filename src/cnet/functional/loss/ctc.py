@@ -10,6 +10,7 @@ from ..._explained import explained
 from ...autograd import Array, Context, Operation
 from ...operations._promotion import require_float
 from ...operations.masks import where
+from ...replay import again, values_of
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from ._reduction import reduced, reduction_of
 
@@ -105,23 +106,36 @@ def ctc_loss(
     rows = _rows(_integers("targets", targets), labels)
     losses = CTC.apply(batch, rows, inputs, labels, blank=blank)
     if zero_infinity:
-        losses = where(losses._array == np.inf, 0.0, losses)
+        losses = where(again("ctc_loss", _is_infinite, losses._array), 0.0, losses)
     if reduction == "mean":
-        return (losses / np.maximum(labels, 1).astype(losses.dtype)).mean()
+        return (losses / again("ctc_loss", _divisors, labels, losses.dtype)).mean()
     return reduced(losses if log_probs.ndim == 3 else losses.squeeze(0), reduction)
+
+
+def _divisors(lengths: Array, dtype: Any) -> Array:
+    return np.maximum(lengths, 1).astype(dtype)
+
+
+def _is_infinite(losses: Array) -> Any:
+    return losses == np.inf
 
 
 def _integers(name: str, values: Any) -> Array:
     array: Array = array_of(values)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"ctc_loss: {name} must have an integer dtype (got {array.dtype})")
-    return array.astype(np.int64, copy=False)
+    return array if array.dtype == np.int64 else again("ctc_loss", _as_int64, array)
+
+
+def _as_int64(array: Array) -> Array:
+    return array.astype(np.int64)
 
 
 def _rows(targets: Array, lengths: Array) -> Array:
     """The labels of each item in a row, also of targets that are one after the other."""
     if targets.ndim == 2:
         return targets
+    values_of("ctc_loss", lengths)
     used = np.arange(lengths.max(initial=0)) < lengths[:, np.newaxis]
     if targets.ndim != 1 or targets.size != np.count_nonzero(used):
         raise ValueError(

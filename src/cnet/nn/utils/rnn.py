@@ -9,6 +9,7 @@ from ... import functional as F
 from ..._explained import explained
 from ...autograd import Array
 from ...operations import full, stack
+from ...replay import note_read
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 
 __all__ = [
@@ -148,7 +149,10 @@ def pack_padded_sequence(
             f"pack_padded_sequence: input must have at least 2 dimensions (got {x.ndim})"
         )
     steps = x.transpose(0, 1) if batch_first else x
-    sizes = np.array(array_of(lengths), np.int64)
+    given = array_of(lengths)
+    sizes = np.array(given, np.int64)
+    if isinstance(lengths, Tensor):
+        note_read("pack_padded_sequence")
     if sizes.shape != (steps.shape[1],):
         raise ValueError(
             "pack_padded_sequence: lengths must have one element for each sequence "
