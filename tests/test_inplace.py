@@ -523,3 +523,37 @@ def test_arrays_are_changed_by_tensors_without_gradients():
     assert array.tolist() == [1, 2]
     with pytest.raises(TypeError, match=r"np\.add: .*detach"):
         array += leaf(1, 2)
+
+
+def test_views_made_without_a_graph_are_not_used_after_a_recorded_change():
+    y = leaf(1, 2) * 2
+    with no_grad():
+        view = y[:1]
+    assert (view + leaf(1)).tolist() == [3]
+    y.mul_(2)
+    with pytest.raises(RuntimeError, match=r"created in no_grad mode.* was modified in place"):
+        view + leaf(1)
+
+
+def test_a_view_of_a_tensor_that_left_the_graph_keeps_its_history():
+    x = leaf(1, 2)
+    y = x * 3
+    view = y[:1]
+    y.detach_()
+    view.sum().backward()
+    assert x.grad.tolist() == [3, 0]
+    assert y.grad is None
+
+
+def test_a_view_that_requires_grad_shares_memory():
+    y = tensor([1.0, 2.0])
+    view = y.expand(2, 2).requires_grad_()
+    y.mul_(3)
+    assert view.tolist() == [[3, 6], [3, 6]]
+
+
+def test_a_new_shape_in_place_without_a_graph():
+    plain = tensor([1.0, 2.0])
+    with no_grad():
+        plain.unsqueeze_(0)
+    assert (plain.mul_(leaf(2))).tolist() == [[2, 4]]

@@ -78,6 +78,16 @@ def test_checkpoints_have_the_same_gradients(way, needs_grad):
         np.testing.assert_allclose(own, expected, rtol=1e-6)
 
 
+def test_checkpoints_require_grad_as_their_function_does():
+    x, w = cnet.ones(2), cnet.ones(2, requires_grad=True)
+    results = checkpoint(lambda x: (x * 2, x > 0, x * w), x)
+    assert [y.requires_grad for y in results] == [False, False, True]
+    results[2].sum().backward()
+    assert w.grad.tolist() == [1, 1]
+    with cnet.no_grad():
+        assert not checkpoint(lambda x: x * w, x).requires_grad
+
+
 def test_mixed_precision_is_disabled():
     with pytest.warns(UserWarning, match="cuda is not available"), cnet.cuda.amp.autocast():
         assert (cnet.ones(2) @ cnet.ones(2)).dtype == np.float32

@@ -117,6 +117,7 @@ def tensor_of(kind="FloatStorage", numel=6, offset=0, size=(2, 3), stride=(3, 1)
         ({"size": (2, 2), "stride": (0, 1)}, [[0, 1], [0, 1]]),
         ({"size": (), "stride": (), "offset": 5}, 5),
         ({"size": (0, 3), "stride": (3, 1)}, []),
+        ({"size": (2, 0), "stride": (3, 1), "offset": 9}, [[], []]),
         ({"size": (1, 2), "stride": (1000, 1)}, [[0, 1]]),
         ({"place": "cuda:0"}, [[0, 1, 2], [3, 4, 5]]),
     ],

@@ -106,3 +106,19 @@ def test_sums_overflow_only_if_their_result_does(axes: tuple[int, ...], columns:
     x[5, 1], x[6, 2] = np.inf, np.nan
     expected = x.astype(np.float64).sum(axes, keepdims=True)
     assert np.array_equal(kernels.reduce(x, "sum", axes), expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("relu", [False, True])
+def test_long_dot_products(rows, relu):
+    x = np.full((rows, 1_000_003), 0.1, np.float32)
+    x[:, ::2] = 0.2
+    bias = np.array([-1, -1e6], np.float32)
+    y = kernels.linear(x, x[:1].repeat(2, 0), bias, relu=relu)
+    exact = (x[0].astype(np.float64) ** 2).sum() + bias
+    np.testing.assert_allclose(y, [np.maximum(exact, 0) if relu else exact] * rows, rtol=5e-5)
+
+
+def test_logarithms_of_sums_of_many_exponentials():
+    x = cnet.zeros(1_000_000)
+    assert x.logcumsumexp(0)[-1].item() == pytest.approx(np.log(1e6), rel=1e-6)

@@ -111,8 +111,11 @@ _ABSENT = {
     "profiler": "cnet.profile(model, x) measures the layers of a model",
     "quantization": "use cnet.compile(model, example, dtype='int8')",
     "sparse": "sparse tensors are not supported",
+    "stft": "complex numbers are not supported; scipy.signal.stft transforms tensor.numpy()",
+    "view_as_complex": "complex numbers are not supported",
+    "vmap": "operations take batches of images as they are",
 }
-"""Modules of PyTorch that do not exist here, with what to use in their place."""
+"""Names of PyTorch that do not exist here, with what to use in their place."""
 
 _get, __dir__ = _lazy.attributes(__name__, _LAZY_MODULES | _FREE, _LAZY)
 

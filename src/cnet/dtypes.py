@@ -48,8 +48,67 @@ int64 = long = np.dtype(np.int64)
 bool = np.dtype(np.bool_)
 
 dtype = np.dtype
-finfo = np.finfo
 iinfo = np.iinfo
+
+
+class finfo:
+    """Limits of a floating-point dtype, as Python numbers.
+
+    Parameters
+    ----------
+    type : dtype, optional
+        float16, float32 or float64; the default dtype if it is not given.
+
+    Attributes
+    ----------
+    bits : int
+        The number of bits.
+    eps : float
+        The difference between 1 and the next larger number.
+    max, min : float
+        The largest and the least finite number.
+    tiny, smallest_normal : float
+        The least positive normal number.
+    resolution : float
+        The precision in decimal digits, as a power of ten.
+    dtype : str
+        The name of the dtype.
+
+    Raises
+    ------
+    TypeError
+        If `type` is not a floating-point dtype.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.finfo(cnet.float32).eps
+    1.1920928955078125e-07
+    """
+
+    eps: builtins.float
+    max: builtins.float
+    min: builtins.float
+    resolution: builtins.float
+    smallest_normal: builtins.float
+    tiny: builtins.float
+
+    def __init__(self, type: DType = None):
+        dtype = get_default_dtype() if type is None else np.dtype(type)
+        if dtype.kind != "f":
+            raise TypeError(f"finfo: type must be a floating-point dtype (got {dtype}); see iinfo")
+        info = np.finfo(dtype)
+        self.bits, self.dtype = builtins.int(info.bits), dtype.name
+        for name in ("eps", "max", "min", "resolution", "smallest_normal", "tiny"):
+            setattr(self, name, builtins.float(getattr(info, name)))
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+            f"eps={self.eps:g}, smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
+        )
+
 
 REFUSED = {
     "bfloat16": "NumPy has no such dtype; use float16 or float32",

@@ -142,7 +142,13 @@ class Variable:
             stale.append(above)
         for variable in reversed(stale):
             parent, operation, kwargs, history = variable._view  # type: ignore[misc]
-            if operation is not None and history is not parent._grad_fn:
+            if history is not parent._grad_fn is not None:
+                if operation is None:
+                    raise RuntimeError(
+                        "a view was created in no_grad mode, or by a Function, and the tensor that "
+                        "it is a view of was modified in place with grad mode enabled; make the "
+                        "view with grad mode enabled, or use clone()"
+                    )
                 node = Context(operation, (parent.edge,))
                 array = _made_again(node, variable._array, parent._array, kwargs)
                 node.number = next(changes.numbers)

@@ -4,14 +4,14 @@ An in-place operation on a view also changes the tensor that it is a view of. Th
 tensor is then a `CopySlices`, which passes on the gradient of all elements that were not written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from . import changes
 from .calls import Call, Operation, inputs_of
-from .engine import UNWATCHED, Array, Context, Variable, settle, wrap
+from .engine import UNWATCHED, Array, Context, Variable, View, settle, wrap
 from .grad_mode import current
 
 
@@ -64,6 +64,20 @@ def adopt(x: Variable, result: Variable) -> None:
     x._output_index = result._output_index
 
 
+def note_shared_memory(results: Iterable[Any], args: Iterable[Any]) -> None:
+    """Make results that share the memory of a tensor among `args` views of it.
+
+    It is not known how they were made, so that in-place operations on them cannot be recorded.
+    """
+    owners = [(arg, changes.owner(arg._array)) for arg in args if isinstance(arg, Variable)]
+    for result in results:
+        if isinstance(result, Variable):
+            own = changes.owner(result._array)
+            for arg, other in owners:
+                if own is other and result is not arg:
+                    result._view = View(arg, None, {}, arg._grad_fn)
+
+
 def take_over(x: Variable, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     """Give `x` the shape that a function of views returns: ``x = function(x, *args)``, in place.
 
@@ -76,7 +90,9 @@ def take_over(x: Variable, function: Callable[..., Any], *args: Any, **kwargs: A
     before = wrap(x._array, x._grad_fn, x._output_index)
     before._requires_grad, before._view = x._requires_grad, x._view
     result = function(before, *args, **kwargs)
-    x._array, x._view = result._array, result._view
+    x._array = result._array
+    if current.enabled:
+        x._view = result._view
     if result._grad_fn is not None and result._grad_fn is not x._grad_fn:
         x._rebase(result._grad_fn)
 
@@ -101,8 +117,8 @@ def _check_base(x: Variable, recorded: bool) -> None:
         raise RuntimeError(f"{what} that requires grad is being used in an in-place operation.")
     if not known and (recorded or base._requires_grad):
         raise RuntimeError(
-            "a view was created in no_grad mode and is being modified in place with grad mode "
-            "enabled; make the view with grad mode enabled, or use detach()"
+            "a view was created in no_grad mode, or by a Function, and is being modified in place "
+            "with grad mode enabled; make the view with grad mode enabled, or use clone()"
         )
 
 

@@ -75,7 +75,7 @@ def propagate_to_leaves(
     for node in topological(tensors):
         _pass_on(pending, node, retain_graph)
     for leaf, total in [(edge[0], pending.take(edge)) for edge in tuple(pending)]:
-        if isinstance(leaf, Variable) and total is not None:
+        if isinstance(leaf, Variable) and leaf._requires_grad and total is not None:
             leaf.accumulate(total)
 
 
@@ -98,10 +98,9 @@ def gradients_of(
     found: dict[Edge, Array | None] = {}
     for node in order:
         for edge in wanted:
-            if edge[0] is node and edge not in found:
-                found[edge] = pending.take(edge)
-                if found[edge] is not None and node in between:
-                    pending[edge] = found[edge]  # type: ignore[assignment]
+            if edge[0] is node:
+                # The hooks are called once, before the gradient is propagated.
+                found[edge] = pending.get(edge) if node in between else pending.take(edge)
         if node in between:
             _pass_on(pending, node, retain_graph, wanted)
     return [

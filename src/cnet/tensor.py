@@ -473,6 +473,6 @@ def array_of(x: Any) -> Any:
 
 
 def make_writable(tensor: Tensor) -> None:
-    """Replace a read-only array of a tensor by a copy, so that the tensor can be trained."""
-    if not tensor._array.flags.writeable:
+    """Replace a read-only array of a tensor, which is no view, by a copy that can be trained."""
+    if tensor._view is None and not tensor._array.flags.writeable:
         tensor._array = tensor._array.copy()

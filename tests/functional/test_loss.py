@@ -338,3 +338,18 @@ def test_elementwise_losses_are_one_node(loss, reduction):
     assert y.item() == pytest.approx(
         each.mean().item() if reduction == "mean" else each.sum().item()
     )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("offset", [0, 1e5, 1e6, -1e7])
+def test_cross_entropy_does_not_lose_the_digits_of_large_logits(offset, smoothing):
+    near = np.array([[0, 1, 2, 0.5], [3, 0, 3, 3]], np.float32)
+    target = np.array([2, 0])
+    found = []
+    for logits in (near, near + np.float32(offset)):
+        x = Tensor(np.round(logits), requires_grad=True)
+        loss = F.cross_entropy(x, target, label_smoothing=smoothing)
+        loss.backward()
+        found.append((loss.item(), x.grad.numpy()))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-6)
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-6, atol=1e-7)

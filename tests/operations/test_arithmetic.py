@@ -140,3 +140,15 @@ def test_no_warnings_beyond_numpys():
 def test_shapes_that_do_not_broadcast():
     with pytest.raises(ValueError, match="broadcast"):
         tensor([1.0, 2.0]) + tensor([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("number", [0.1, np.float64(0.1)])
+def test_a_number_times_alpha_keeps_its_digits(number):
+    x = cnet.ones(1, dtype=cnet.float64)
+    assert x.add(number, alpha=3).item() == 1 + 3 * 0.1
+    assert x.sub(number, alpha=3).item() == 1 - 3 * 0.1
+    assert x.clone().add_(number, alpha=3).item() == 1 + 3 * 0.1
+    assert x.sub_(number, alpha=3).item() == 1 - 3 * 0.1
+    assert cnet.ones(1).add(number, alpha=3).dtype == cnet.float32
+    with pytest.raises(TypeError, match="alpha must be an integer"):
+        cnet.tensor([1]).add(1, alpha=0.5)

@@ -157,3 +157,13 @@ def test_older_types_of_tensors():
     assert not isinstance(cnet.zeros(2), cnet.LongTensor)
     assert cnet.zeros(2).type(cnet.LongTensor).dtype == cnet.int64
     assert cnet.zeros(2).type() == "cnet.FloatTensor"
+
+
+def test_finfo_has_python_numbers():
+    info = cnet.finfo(cnet.float32)
+    assert type(info.max) is float and info.max == -info.min == np.finfo(np.float32).max
+    assert (info.eps, info.tiny, info.bits, info.dtype) == (2.0**-23, 2.0**-126, 32, "float32")
+    assert cnet.finfo().eps == info.eps
+    assert "max=3.40282e+38" in repr(info)
+    with pytest.raises(TypeError, match=r"^finfo: type must be a floating-point dtype"):
+        cnet.finfo(cnet.int64)

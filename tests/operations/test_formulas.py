@@ -346,3 +346,18 @@ def test_the_logarithm_of_the_gamma_function_and_its_derivatives():
     special = np.array([np.inf, np.nan, 0.0, -2.0])
     np.testing.assert_array_equal(cnet.digamma(special), [np.inf, np.nan, -np.inf, np.nan])
     np.testing.assert_array_equal(cnet.lgamma(special), [np.inf, np.nan, np.inf, np.inf])
+
+
+@pytest.mark.parametrize("offset", [0, 1e6, 1e7])
+@pytest.mark.parametrize(
+    ("function", "weight"), [(cnet.logaddexp, 1 / (1 + math.e)), (cnet.logaddexp2, 1 / 3)]
+)
+def test_gradients_of_logaddexp_keep_the_digits_of_large_operands(function, weight, offset):
+    a = tensor([offset], dtype=cnet.float32, requires_grad=True)
+    b = tensor([offset + 1], dtype=cnet.float32, requires_grad=True)
+    function(a, b).sum().backward()
+    assert a.grad.item() == pytest.approx(weight, rel=1e-6)
+    assert b.grad.item() == pytest.approx(1 - weight, rel=1e-6)
+    a, b = (tensor([x], requires_grad=True) for x in (float("inf"), 1.0))
+    function(a, b).sum().backward()
+    assert (a.grad.item(), b.grad.item()) == (1, 0)

@@ -78,3 +78,12 @@ def test_gradients_of_large_masks(dtype):
     np.testing.assert_array_equal(a.grad, np.where(mask, g, 0))
     np.testing.assert_array_equal(b.grad, np.where(mask, 0, g))
     np.testing.assert_array_equal(x.grad, b.grad)
+
+
+def test_where_of_a_condition_alone_gives_positions():
+    x = cnet.tensor([[0.0, 2.0], [3.0, 0.0]])
+    for found in (cnet.where(x > 1), cnet.where(x), np.where(x)):
+        assert [part.tolist() for part in found] == [[0, 1], [1, 0]]
+        assert found[0].dtype == cnet.int64
+    with pytest.raises(TypeError, match=r"^where: input and other must both be given"):
+        cnet.where(x > 1, x)

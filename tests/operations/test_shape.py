@@ -208,6 +208,16 @@ def test_changes_of_a_view_change_the_tensor_and_its_gradient(view):
     np.testing.assert_array_equal(x.grad, expected)
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_windows_of_any_layout_are_views(order):
+    x = np.arange(24.0).reshape(2, 3, 4).transpose(order)
+    windows = cnet.from_numpy(x[:, 1:]).unfold(1, 1, 1)
+    np.testing.assert_array_equal(windows, x[:, 1:, :, None])
+    windows.zero_()
+    assert not x[:, 1:].any()
+    assert x[:, 0].any()
+
+
 def test_overlapping_windows_are_read_only():
     with pytest.raises(RuntimeError, match="read-only"):
         tensor([1.0, 2.0, 3.0]).unfold(0, 2, 1).zero_()

@@ -140,3 +140,27 @@ def test_the_state_of_an_optimizer_may_be_replaced(steps: int, optimizer: Any) -
     assert eager.run(batches(6)) == other.run(batches(6))
     assert eager.bits() == other.bits()
     assert other.step.replayed == 1
+
+
+def test_an_argument_may_require_grad_later() -> None:
+    step = captured(lambda x: (x * 3).sum().backward() if x.requires_grad else x * 3, cnet.ones(2))
+    x = cnet.ones(2, requires_grad=True)
+    step(x)
+    assert x.grad.tolist() == [3, 3]
+    with pytest.raises(cnet.CaptureError, match="must not require grad"):
+        step(x)
+    assert x.grad.tolist() == [6, 6]
+    lenient = cnet.capture(lambda x: x * 3, strict=False)
+    for _ in range(3):
+        assert lenient(x).tolist() == [3, 3]
+    assert "must not require grad" in lenient.refusal
+
+
+def test_a_tensor_of_the_function_may_be_replaced() -> None:
+    values = {"scale": cnet.tensor([1.0, 2.0])}
+    x = cnet.ones(2)
+    step = captured(lambda x: x * values["scale"], x)
+    values["scale"] = values["scale"] * 2
+    for _ in range(4):
+        assert step(x).tolist() == [2, 4]
+    assert step.replayed == 1

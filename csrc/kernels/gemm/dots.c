@@ -9,6 +9,7 @@ enum {
     ROWS = 4,
     SUMS = ROWS * ISA_DOTS_COLS,
     CHUNK_COLS = 3 * SUMS,
+    DEPTH = 1 << 13, /* sums of more products would lose digits */
     LANE_COUNT = VECTOR_BYTES / (int)sizeof(real),
     PADDED_SUMS = (SUMS + LANE_COUNT - 1) / LANE_COUNT * LANE_COUNT
 };
@@ -19,11 +20,14 @@ static inline __attribute__((always_inline)) void put(const dots *d, ptrdiff_t i
     const real *bias = d->bias ? d->bias + j : zeros;
     const real least = d->relu ? 0 : -INFINITY;
     const ptrdiff_t rows = min_size(SUMS / width, d->m - i), cols = min_size(width, d->n - j);
-    for (ptrdiff_t r = 0; r < rows; r++)
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        real *c = d->c + (i + r) * d->n + j;
+        const real *before = d->adds ? c : bias;
         for (ptrdiff_t s = 0; s < cols; s++) {
-            const real sum = sums[r * width + s] + bias[s];
-            d->c[(i + r) * d->n + j + s] = sum <= least ? least : sum;
+            const real sum = sums[r * width + s] + before[s];
+            c[s] = sum <= least ? least : sum;
         }
+    }
 }
 
 static inline __attribute__((always_inline)) void multiply_tile(const dots *d, ptrdiff_t i,
@@ -75,5 +79,13 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 }
 
 void CNET_FN(dots)(const dots *d, int threads) {
-    cnet_parallel(multiply_chunk, d, ceil_div(d->n, CHUNK_COLS), threads);
+    dots block = *d;
+    for (ptrdiff_t begin = 0; begin < d->k; begin += DEPTH) {
+        block.a = d->a + begin;
+        block.b = d->b + begin;
+        block.k = min_size(DEPTH, d->k - begin);
+        block.relu = d->relu && begin + block.k == d->k;
+        block.adds = begin > 0;
+        cnet_parallel(multiply_chunk, &block, ceil_div(d->n, CHUNK_COLS), threads);
+    }
 }

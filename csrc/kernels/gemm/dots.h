@@ -10,13 +10,13 @@ typedef struct {
     const real *bias;
     real *c;
     ptrdiff_t m, n, k;
-    int relu;
+    int relu, adds; /* adds: to c instead of the bias, as all blocks of the depth but the first */
 } dots;
 
 /* c[i, j] = sum over t of a[i, t] * b[j, t], plus bias[j] if bias is not NULL; with `relu`, results
- * <= 0 become 0 and NaN stays. Each lane sums the cells at its position; the lanes are added at the
- * end. Overwrites c; takes no workspace; parallel over blocks of columns if `threads` is more than
- * 1. */
+ * <= 0 become 0 and NaN stays. Each lane sums the cells at its position, in blocks of the depth;
+ * the lanes are added at the end. Overwrites c; takes no workspace; parallel over blocks of columns
+ * if `threads` is more than 1. */
 void CNET_FN(dots)(const dots *d, int threads);
 
 #endif

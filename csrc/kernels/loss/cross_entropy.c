@@ -23,11 +23,16 @@ static void run(cnet_task *task, job_t *job, const cnet_call *call) {
 
 static real weight_of(const job_t *job, ptrdiff_t j) { return job->weight ? job->weight[j] : 1; }
 
-static real log_sum_exp(const real *x, ptrdiff_t count) {
-    const real greatest = greatest_of(x, count);
+/* The sum of exp(x[t] - shift), whose terms are stored in y unless that is NULL. */
+static __attribute__((noinline)) real sum_of(const real *x, real shift, real *y, ptrdiff_t count) {
+    return sum_of_powers(x, shift, y, count);
+}
+
+/* logsumexp - greatest, which is not rounded to the size of the logits. */
+static real log_of_sum(const real *x, real greatest, ptrdiff_t count) {
     if (greatest == -REAL_INFINITY || greatest == REAL_INFINITY)
-        return greatest;
-    return greatest + REAL_LOG(sum_of_powers(x, greatest, NULL, count));
+        return 0;
+    return REAL_LOG(sum_of(x, greatest, NULL, count));
 }
 
 static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -38,8 +43,8 @@ static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t i = chunk * job->rows; i < end; i++) {
         const real *x = job->logits + i * job->c;
         const int64_t target = job->target[i];
-        const real logsumexp = log_sum_exp(x, job->c);
-        job->logsumexp[i] = logsumexp;
+        const real greatest = greatest_of(x, job->c), rest = log_of_sum(x, greatest, job->c);
+        job->logsumexp[i] = greatest + rest;
         job->losses[i] = 0;
         if (target == job->ignore_index)
             continue;
@@ -47,17 +52,19 @@ static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
             atomic_fetch_add(job->invalid, 1);
             continue;
         }
-        real loss = (1 - label_smoothing) * weight_of(job, target) * (logsumexp - x[target]);
+        real loss = (1 - label_smoothing) * weight_of(job, target) * (greatest - x[target] + rest);
         if (label_smoothing > 0)
             for (ptrdiff_t j = 0; j < job->c; j++)
-                loss += label_smoothing / (real)job->c * weight_of(job, j) * (logsumexp - x[j]);
+                loss +=
+                    label_smoothing / (real)job->c * weight_of(job, j) * (greatest - x[j] + rest);
         job->losses[i] = loss;
     }
 }
 
 /* logsumexp[i] = log sum_j exp(logits[i, j])
  * losses[i] = sum_j q[i, j] * weight[j] * (logsumexp[i] - logits[i, j])
- * with q[i, j] = (1 - label_smoothing) * [j == target[i]] + label_smoothing / c.
+ * with q[i, j] = (1 - label_smoothing) * [j == target[i]] + label_smoothing / c. Differences of
+ * large logits are exact: losses[i] is not computed from the rounded logsumexp[i].
  *
  * logits (n, c), target (n), weight (c) or NULL for ones, losses and logsumexp (n); overwrites
  * both. The largest logit is subtracted before the exponentials; NaN in a row makes its logsumexp
@@ -103,11 +110,9 @@ static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         const real grad = job->grad_losses[i], logsumexp = job->logsumexp_in[i];
         const real hit = (1 - job->label_smoothing) * weight_of(job, target);
         const real mass = hit + share * weights;
-        for (ptrdiff_t j = 0; j < job->c; j += LANES) {
-            const ptrdiff_t count = min_size(LANES, job->c - j);
-            const vec softmax = vec_exp(load_run(x + j, count) - logsumexp);
-            store_run(dx + j, grad * (mass * softmax), count);
-        }
+        const real factor = grad * mass / sum_of(x, logsumexp, dx, job->c);
+        for (ptrdiff_t j = 0; j < job->c; j++)
+            dx[j] *= factor;
         if (share > 0)
             for (ptrdiff_t j = 0; j < job->c; j++)
                 dx[j] -= grad * (share * weight_of(job, j));
@@ -117,6 +122,8 @@ static void dlogits_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 
 /* dlogits[i, k] = grad_losses[i] * (sum_j q[i, j] weight[j] * softmax(logits[i])[k]
  *                                   - q[i, k] weight[k]), with q as in cross_entropy.
+ * softmax(logits[i]) = exp(logits[i] - logsumexp[i]), divided by its sum, which is 1 but for the
+ * rounding of logsumexp[i].
  *
  * grad_losses and logsumexp (n), logits and dlogits (n, c), target (n), weight (c) or NULL for
  * ones; overwrites dlogits. Rows are 0 where target is ignore_index. Invalid: the number of other

@@ -16,7 +16,7 @@ from ..grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from ..inplace import adopt
+from ..inplace import adopt, note_shared_memory
 from ..propagation import gradients_of, propagate_to_leaves, starting_gradient, topological
 
 __all__ = [
@@ -103,6 +103,7 @@ class Function(Generic[Output]):
             results = output if type(output) is tuple else (output,)
             results = tuple([_changed_input(result, args, dirty) for result in results])
             output = results if type(output) is tuple else results[0]
+        note_shared_memory(output if type(output) is tuple else (output,), args)
         return output  # type: ignore[no-any-return]
 
 

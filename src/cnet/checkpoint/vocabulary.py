@@ -182,17 +182,15 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, kind: Any = None)
         raise ValueError("offset, size and stride of a tensor must be integers of at least 0")
     if len(size) > 64:
         raise ValueError(f"a tensor must have at most 64 dimensions (got {len(size)})")
-    needed = offset
-    if 0 not in size:
-        needed += 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if 0 in size:
+        return Tensor(np.empty(size, array.dtype))
+    needed = offset + 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if needed > array.size:
         raise ValueError(
             f"a tensor of size {list(size)} needs {needed} elements of its storage, which has "
             f"{array.size}"
         )
     item = array.itemsize
-    if 0 in size:
-        return Tensor(np.empty(size, array.dtype))
     strides = [item * step if n > 1 else item for n, step in zip(size, stride, strict=True)]
     return Tensor(np.ndarray(size, array.dtype, array, item * offset, strides))
 

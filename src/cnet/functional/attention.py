@@ -11,7 +11,7 @@ from .._explained import explained
 from ..autograd import Array, Context, Operation
 from ..kernels._memory import empty
 from ..operations._promotion import require_float
-from ..operations.selection import where
+from ..operations.masks import where
 from ..tensor import Tensor, TensorLike, as_tensor
 from .dropout import dropout
 from .softmax import softmax

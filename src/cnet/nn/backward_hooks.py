@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from .._warning import warn
 from ..autograd import Context, Operation
 from ..grad_mode import is_grad_enabled
+from ..inplace import note_shared_memory
 from ..tensor import Tensor, array_of
 
 Hooks: TypeAlias = Mapping[int, Callable[..., Any]]
@@ -133,6 +134,7 @@ def _watched(
     tensors = Boundary.apply(
         *[values[position] for position in positions], on_gradients=on_gradients
     )
+    note_shared_memory(tensors, values)
     watched = list(values)
     for position, tensor in zip(positions, tensors, strict=True):
         watched[position] = tensor

@@ -12,9 +12,9 @@ def strided(x: Array, shape: Sequence[int], strides: Sequence[int], offset: int 
 
     It is read-only if several of its elements share memory.
     """
-    owner = x
+    owner = _in_memory_order(x)
     while not owner.flags.c_contiguous and isinstance(owner.base, np.ndarray):
-        owner = owner.base
+        owner = _in_memory_order(owner.base)
     if not owner.flags.c_contiguous:
         raise ValueError("the memory of the tensor must be contiguous; use contiguous()")
     start = x.ctypes.data - owner.ctypes.data + offset
@@ -22,6 +22,11 @@ def strided(x: Array, shape: Sequence[int], strides: Sequence[int], offset: int 
     if view.flags.writeable and may_overlap(view):
         view.flags.writeable = False
     return view
+
+
+def _in_memory_order(x: Array) -> Array:
+    """A view with the largest strides first, which is C-contiguous if `x` has no gaps."""
+    return x.transpose(np.argsort([-stride for stride in x.strides], kind="stable"))
 
 
 def axis_last(x: Array, axis: int) -> Array:

@@ -175,8 +175,9 @@ def add(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None
 
 def _scaled(function: str, a: Operand, b: Operand, alpha: Number) -> Operand:
     """``alpha * b``, in an integer dtype if both operands are integers."""
-    scaled = mul(b, alpha)
-    if scaled.dtype.kind == "f" and "f" not in (array_of(a).dtype.kind, array_of(b).dtype.kind):
+    scaled = weak(b) * alpha if isinstance(b, (int, float, np.generic)) else mul(b, alpha)
+    kinds = [array_of(x).dtype.kind for x in (scaled, a, b)]
+    if kinds[0] == "f" and "f" not in kinds[1:]:
         raise TypeError(f"{function}: alpha must be an integer for integer operands (got {alpha})")
     return scaled
 

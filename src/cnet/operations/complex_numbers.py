@@ -7,8 +7,8 @@ import numpy as np
 from ..tensor import Tensor, TensorLike, array_of, as_tensor
 from .comparison import isnan
 from .creation import ones_like
+from .masks import where
 from .registry import operation
-from .selection import where
 
 __all__ = [
     "angle", "conj", "conj_physical", "is_conj", "is_neg", "isreal", "real", "resolve_conj",

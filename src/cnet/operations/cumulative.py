@@ -142,7 +142,8 @@ class LogCumSumExp(Operation[Tensor]):
     @staticmethod
     def forward(ctx: Context, x: Array, *, axis: int) -> Array:
         x = floating("logcumsumexp", x)
-        y: Array = np.logaddexp.accumulate(x, axis)
+        # In float32, each element would add a rounding error to all that follow.
+        y: Array = np.logaddexp.accumulate(x, axis, np.float64).astype(x.dtype)
         ctx.axis = axis
         ctx.save_for_backward(x, y)
         return y

@@ -1,6 +1,6 @@
-"""Elements that a mask selects, and the positions of elements that are not zero."""
+"""Elements that a mask or a condition selects, and the positions of elements that are not zero."""
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -9,11 +9,14 @@ from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._choice import choose
 from ._common import unbroadcast, weak
 from ._dims import broadcast
+from ._elementwise import check_broadcast
+from ._out import written
+from ._promotion import promoted
 from .indexing import Index
 from .registry import operation
 from .shape import expanded
 
-__all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero"]
+__all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero", "where"]
 
 
 def mask_of(function: str, mask: Any) -> Array:
@@ -252,3 +255,105 @@ def argwhere(input: TensorLike) -> Tensor:
     """
     found: Tensor = nonzero(input)
     return found
+
+
+_BOOL = np.dtype(bool)
+
+
+class Where(Operation[Tensor]):
+    @staticmethod
+    def compute(condition: Array, a: Array, b: Array) -> Any:
+        if type(condition) is not np.ndarray or condition.dtype is not _BOOL:
+            _check_condition(condition)
+        if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype):
+            a, b = promoted("where", a, b)
+        try:
+            return choose(condition, a, b)
+        except ValueError:
+            check_broadcast("where", (condition, a, b))
+            raise
+
+    @classmethod
+    def forward(cls, ctx: Context, condition: Array, a: Array, b: Array) -> Any:
+        ctx.save_for_backward(condition)
+        return cls.compute(condition, a, b)
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:
+        (condition,) = ctx.saved
+        _, need_a, need_b = ctx.needs_input_grad
+        return (
+            None,
+            unbroadcast(choose(condition, grad, 0), ctx.input_shape(1)) if need_a else None,
+            unbroadcast(choose(condition, 0, grad), ctx.input_shape(2)) if need_b else None,
+        )
+
+
+def _check_condition(condition: Any) -> None:
+    dtype = array_of(condition).dtype
+    if dtype.char not in "?B":
+        raise TypeError(f"where: condition must have a boolean dtype (got dtype {dtype})")
+
+
+@overload
+def where(condition: TensorLike) -> tuple[Tensor, ...]: ...
+@overload
+def where(
+    condition: TensorLike, input: Operand, other: Operand, *, out: Tensor | None = None
+) -> Tensor: ...
+@operation(Where, numpy=(np.where,), writes_out=True)
+def where(
+    condition: TensorLike,
+    input: Operand | None = None,
+    other: Operand | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Any:
+    """Elements of `input` where a condition is true, and of `other` elsewhere.
+
+    Without `input` and `other`, the positions where the condition is true.
+
+    Parameters
+    ----------
+    condition : Tensor or ndarray of bool or uint8
+        Nonzero numbers are true. Any dtype if it is the only argument.
+    input, other : Tensor, ndarray or number, optional
+        Operands whose shapes broadcast with the shape of the condition. Both or none are given.
+    out : Tensor, optional
+        A tensor of the same shape that the result is written into; it is not part of the graph.
+
+    Returns
+    -------
+    Tensor, or tuple of Tensor
+        In the broadcast shape and the promoted dtype. For a condition alone, a tensor of int64 for
+        each dimension, as ``cnet.nonzero(condition, as_tuple=True)``.
+
+    Raises
+    ------
+    TypeError
+        If the condition has another dtype, if an operand is not a tensor, array or number, or if
+        only one of them is given.
+    ValueError
+        If the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([-2.0, 3.0])
+    >>> cnet.where(x > 0, x, 0.1 * x)
+    tensor([-0.2,  3. ])
+    >>> cnet.where(x > 0)
+    (tensor([1]),)
+    """
+    if input is None or other is None:
+        if input is not None or other is not None or out is not None:
+            raise TypeError("where: input and other must both be given, or the condition alone")
+        return nonzero(condition, as_tuple=True)
+    y: Tensor = Where.apply(condition, input, other)
+    return y if out is None else written("where", y, out)
+
+
+@operation(methods=("where",))
+def _where(self: Tensor, condition: TensorLike, other: Operand) -> Tensor:
+    """Elements of the tensor where a condition is true, and of `other` elsewhere."""
+    return where(condition, self, other)

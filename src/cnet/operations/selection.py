@@ -1,4 +1,4 @@
-"""Elementwise selection from two operands, by size or by a condition; limits.
+"""Elementwise selection from two operands by size; limits.
 
 Operands are promoted and broadcast as in `arithmetic`.
 """
@@ -15,16 +15,14 @@ from ..autograd import Array, Context, Operation
 from ..inplace import apply_in_place
 from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike, array_of
-from ._choice import choose
 from ._common import unbroadcast, weak
 from ._elementwise import by_kernel, check_broadcast, define, direct, formula
-from ._out import written
 from ._promotion import common, common_number, promoted
 from .registry import numpy_function, operation
 
 __all__ = [
     "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "heaviside", "maximum", "minimum",
-    "nan_to_num", "where",
+    "nan_to_num",
 ]  # fmt: skip
 
 
@@ -400,88 +398,6 @@ def clamp_min_(x: Tensor, min: Operand) -> Tensor:
 def clamp_max_(x: Tensor, max: Operand) -> Tensor:
     """Like `clamp_max`, but in place."""
     return clamp_(x, max=max)
-
-
-_BOOL = np.dtype(bool)
-
-
-class Where(Operation[Tensor]):
-    @staticmethod
-    def compute(condition: Array, a: Array, b: Array) -> Any:
-        if type(condition) is not np.ndarray or condition.dtype is not _BOOL:
-            _check_condition(condition)
-        if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype):
-            a, b = promoted("where", a, b)
-        try:
-            return choose(condition, a, b)
-        except ValueError:
-            check_broadcast("where", (condition, a, b))
-            raise
-
-    @classmethod
-    def forward(cls, ctx: Context, condition: Array, a: Array, b: Array) -> Any:
-        ctx.save_for_backward(condition)
-        return cls.compute(condition, a, b)
-
-    @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
-        (condition,) = ctx.saved
-        _, need_a, need_b = ctx.needs_input_grad
-        return (
-            None,
-            unbroadcast(choose(condition, grad, 0), ctx.input_shape(1)) if need_a else None,
-            unbroadcast(choose(condition, 0, grad), ctx.input_shape(2)) if need_b else None,
-        )
-
-
-def _check_condition(condition: Any) -> None:
-    dtype = array_of(condition).dtype
-    if dtype.char not in "?B":
-        raise TypeError(f"where: condition must have a boolean dtype (got dtype {dtype})")
-
-
-@operation(Where, numpy=(np.where,), writes_out=True)
-def where(
-    condition: TensorLike, input: Operand, other: Operand, *, out: Tensor | None = None
-) -> Tensor:
-    """Elements of `input` where a condition is true, and of `other` elsewhere.
-
-    Parameters
-    ----------
-    condition : Tensor or ndarray of bool or uint8
-        Nonzero numbers are true.
-    input, other : Tensor, ndarray or number
-        Operands whose shapes broadcast with the shape of the condition.
-    out : Tensor, optional
-        A tensor of the same shape that the result is written into; it is not part of the graph.
-
-    Returns
-    -------
-    Tensor
-        In the broadcast shape and the promoted dtype.
-
-    Raises
-    ------
-    TypeError
-        If the condition has another dtype, or an operand is not a tensor, array or number.
-    ValueError
-        If the shapes do not broadcast.
-
-    Examples
-    --------
-    >>> import cnet
-    >>> x = cnet.tensor([-2.0, 3.0])
-    >>> cnet.where(x > 0, x, 0.1 * x)
-    tensor([-0.2,  3. ])
-    """
-    y: Tensor = Where.apply(condition, input, other)
-    return y if out is None else written("where", y, out)
-
-
-@operation(methods=("where",))
-def _where(self: Tensor, condition: TensorLike, other: Operand) -> Tensor:
-    """Elements of the tensor where a condition is true, and of `other` elsewhere."""
-    return where(condition, self, other)
 
 
 @numpy_function(np.clip)

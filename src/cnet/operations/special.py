@@ -104,8 +104,8 @@ def _logaddexp2(a: Array, b: Array) -> Any:
     return np.maximum(a, b) + computed("log1p", computed("exp2", -distance)) * (1 / math.log(2))
 
 
-def _weights2(a: Array, b: Array, y: Array) -> Any:
-    return computed("exp2", np.where(a == b, -1, a - y))
+def _weights2(a: Array, b: Array) -> Any:
+    return computed("sigmoid", np.where(a == b, 0, a - b) * math.log(2))
 
 
 _i1_of = _in_float64(_i0_derivative)
@@ -166,8 +166,8 @@ def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tenso
 
 @formula(
     _logaddexp2,
-    lambda g, a, b, y: g * _weights2(a, b, y),
-    lambda g, a, b, y: g * _weights2(b, a, y),
+    lambda g, a, b: g * _weights2(a, b),
+    lambda g, a, b: g * _weights2(b, a),
     numpy=(np.logaddexp2,),
 )
 def logaddexp2(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:

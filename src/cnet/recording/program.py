@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from itertools import chain
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
 from .. import _core
 from ..arrays import Array
 from ..changes import changed
-from ..engine import Variable
+from ..engine import Hooks, Variable
 from ..runtime import empty_cache
 from .buffers import Buffer, Use, arrays_in, identical, mapped, place
 from .calls import Call
@@ -35,7 +36,7 @@ class Program:
 
     def __init__(self, recorder: Recorder, inputs: list[Array], result: Any) -> None:
         self._result = result
-        self._leaves = [(*leaf, leaf[0]._hooks) for leaf in recorder.leaves.values()]
+        self._leaves = _leaves(recorder)
         self._modules = [*recorder.modules.values()]
         self._hooks = [hooks for module, _ in self._modules for hooks in module._call_hooks()]
         self._tables = _tables(module for module, _ in self._modules)
@@ -104,8 +105,11 @@ class Program:
         """Whether leaves, modules, gradients and optimizers are those of the recorded step."""
         return (
             all(
-                leaf._array is a and leaf._requires_grad is r and leaf._hooks is hooks
-                for leaf, a, r, hooks in self._leaves
+                (leaf := reference()) is not None
+                and leaf._array is a
+                and leaf._requires_grad is r
+                and leaf._hooks is hooks
+                for reference, a, r, hooks in self._leaves
             )
             and all(module.training is mode for module, mode in self._modules)
             and not any(self._hooks)
@@ -131,6 +135,16 @@ class Program:
     def state(self) -> list[Array]:
         """The arrays that outlive the step and that it changes."""
         return [*self._changed]
+
+
+def _leaves(recorder: Recorder) -> list[tuple[ref[Variable], Array, bool, dict[int, Hooks]]]:
+    """The leaves that the step reads and that outlive it.
+
+    A leaf that only the step used, such as a weight of a loss, is gone when another replaces it.
+    """
+    leaves = [(ref(leaf), a, r, leaf._hooks) for leaf, a, r in recorder.leaves.values()]
+    recorder.leaves.clear()
+    return [leaf for leaf in leaves if leaf[0]() is not None]
 
 
 class _Input:

@@ -39,7 +39,8 @@ class Recorder:
     items : list of Call, Gradient, Numbers and Repeat
         What a replay does, in order.
     leaves : dict
-        The leaves that the step reads, with their array and whether they require grad.
+        The leaves that the step reads, with their array and whether they require grad; empty once
+        the recording is a `Program`.
     modules : dict
         The modules that the step calls, with their mode.
     started : dict

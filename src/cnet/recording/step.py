@@ -55,8 +55,8 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
     ------
     CaptureError
         In the second or third call, after the step is done, if the function cannot be captured: it
-        reads values in Python (``loss.item()``), uses hooks, changes arrays by NumPy, or a replay
-        gives other results.
+        reads values in Python (``loss.item()``), uses hooks, changes arrays by NumPy, has arguments
+        that require grad, or a replay gives other results.
     ValueError
         If a replay finds an index out of range, such as a target class.
 
@@ -67,8 +67,8 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> "CapturedSt
     repeated. Learning rates and other options of optimizers may change between steps, random
     numbers are drawn in the same order as usual, and tensors may be changed in place. The function
     is recorded again if shapes or other arguments, the mode, parameters, buffers or submodules of a
-    module, the default dtype or the instruction set change. Other tensors that it uses must not be
-    replaced by new ones.
+    module, the default dtype or the instruction set change, or if another tensor that it uses no
+    longer exists. A tensor must not be replaced by a new one while the program keeps the old one.
 
     Results are outside any graph. After a step, gradients are those that the function leaves.
 
@@ -143,8 +143,12 @@ class CapturedStep:
         """Run a step as usual, and record or verify it."""
         shape.calls += 1
         shape.is_verified = False
-        if shape.calls == 1:
-            return fresh(self._function(*args))
+        requires_grad = any(_requires_grad(value) for value in _leaves(args))
+        if shape.calls == 1 or requires_grad:
+            result = fresh(self._function(*args))
+            if shape.calls > 1:
+                self._refuse("its arguments must not require grad; pass x.detach()")
+            return result
         if shape.program is None:
             return self._record(shape, args)
         return self._verify(shape, shape.program, args)
@@ -265,7 +269,7 @@ def _kind(arg: Any) -> Any:
     """What a recorded step depends on of an argument. Equal numbers may differ: 1, 1.0 and True."""
     kind = type(arg)
     if isinstance(arg, Variable):
-        return kind, _kind(arg._array)
+        return kind, arg._requires_grad, _kind(arg._array)
     if isinstance(arg, np.ndarray):
         return kind, arg.shape, arg.dtype, None if arg.flags.c_contiguous else arg.strides
     if isinstance(arg, (tuple, list)):
@@ -278,12 +282,14 @@ def _kind(arg: Any) -> Any:
 def _own(arg: Any) -> Any:
     """An argument with copies of its arrays, which replays write new values into."""
     if isinstance(arg, Variable):
-        if arg._requires_grad:
-            raise CaptureError("capture: arguments must not require grad; pass x.detach()")
         return Tensor(_own(arg._array))
     if isinstance(arg, np.ndarray):
         return arg.copy(order="K")  # sums in another order would have other bits
     return mapped(_own, arg)
+
+
+def _requires_grad(value: Any) -> bool:
+    return isinstance(value, Variable) and value._requires_grad
 
 
 def _leaves(result: Any) -> Iterator[Any]:

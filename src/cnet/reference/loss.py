@@ -18,8 +18,9 @@ def cross_entropy(
     with np.errstate(all="ignore"):  # logits that are infinite or NaN, and no classes at all
         top = logits.max(1, initial=-np.inf)
         top = np.where(np.isfinite(top), top, 0)
-        logsumexp[...] = top + np.log(np.exp(logits - top[:, None]).sum(1))
-        terms = np.where(q == 0, 0, q * (logsumexp[:, None] - logits))
+        rest = np.log(np.exp(logits - top[:, None]).sum(1))
+        logsumexp[...] = top + rest
+        terms = np.where(q == 0, 0, q * (top[:, None] - logits + rest[:, None]))
     losses[...] = (terms if weight is None else terms * weight).sum(1)
     return bad
 
@@ -28,16 +29,18 @@ def cross_entropy_backward(
     grad_losses: Array, logits: Array, target: Array, logsumexp: Array, weight: Array | None,
     dlogits: Array, g: tuple[int, int], label_smoothing: float, ignore_index: int,
 ) -> int:  # fmt: skip
-    """dlogits[i, k] = grad_losses[i] (s[i] exp(logits[i, k] - logsumexp[i]) - q[i, k] weight[k]).
+    """dlogits[i, k] = grad_losses[i] (s[i] p[i, k] - q[i, k] weight[k]).
 
-    s[i] = Σ_j q[i, j] weight[j]; rows of ignored targets are zero. Returns the number of targets
-    that are not a class.
+    p[i] = exp(logits[i] - logsumexp[i]), divided by its sum, which is 1 but for the rounding of
+    logsumexp[i]; s[i] = Σ_j q[i, j] weight[j]. Rows of ignored targets are zero. Returns the number
+    of targets that are not a class.
     """
     q, bad = _label_distribution(logits, target, label_smoothing, ignore_index)
     q = q if weight is None else q * weight
     total = q.sum(1, keepdims=True)
     with np.errstate(all="ignore"):
-        dlogits[...] = grad_losses[:, None] * (total * np.exp(logits - logsumexp[:, None]) - q)
+        p = np.exp(logits - logsumexp[:, None])
+        dlogits[...] = grad_losses[:, None] * (total * (p / p.sum(1, keepdims=True)) - q)
     dlogits[target == ignore_index] = 0
     return bad
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, backward, enable_grad, no_grad
+from ..autograd import Function, backward, enable_grad, is_grad_enabled
 from ..random import get_rng_state, set_rng_state
 from ..tensor import Tensor
 
@@ -22,20 +22,17 @@ class _Checkpoint(Function[Any]):
     def forward(ctx: Any, anchor: Tensor, function: Any, preserve: bool, *args: Any) -> Any:
         ctx.run, ctx.args = function, args
         ctx.state = get_rng_state() if preserve else None
-        with no_grad():
-            return function(*args)
+        _, results = _recorded(ctx)
+        outputs = results if isinstance(results, tuple) else (results,)
+        ctx.mark_non_differentiable(*[y for y in outputs if not y.requires_grad])
+        return results
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        inputs = [
-            x.detach().requires_grad_(needed) if isinstance(x, Tensor) else x
-            for x, needed in zip(ctx.args, ctx.needs_input_grad[3:], strict=True)
-        ]
         now = get_rng_state()
         if ctx.state is not None:
             set_rng_state(ctx.state)
-        with enable_grad():
-            results = ctx.run(*inputs)
+        inputs, results = _recorded(ctx)
         set_rng_state(now)
         outputs = results if isinstance(results, tuple) else (results,)
         pairs = [pair for pair in zip(outputs, grads, strict=True) if pair[0].requires_grad]
@@ -43,6 +40,16 @@ class _Checkpoint(Function[Any]):
             backward([y for y, _ in pairs], [grad for _, grad in pairs])
         found = [x.grad if isinstance(x, Tensor) else None for x in inputs]
         return (None, None, None, *found)
+
+
+def _recorded(ctx: Any) -> tuple[list[Any], Any]:
+    """The arguments outside of the graph of the caller, and what the function makes of them."""
+    inputs = [
+        x.detach().requires_grad_(needed) if isinstance(x, Tensor) else x
+        for x, needed in zip(ctx.args, ctx.needs_input_grad[3:], strict=True)
+    ]
+    with enable_grad():
+        return inputs, ctx.run(*inputs)
 
 
 def checkpoint(
@@ -79,6 +86,8 @@ def checkpoint(
     >>> x.grad
     tensor([4.])
     """
+    if not is_grad_enabled():
+        return function(*args, **kwargs)
     anchor = Tensor(np.zeros((), np.float32), requires_grad=True)
 
     def run(*inputs: Any) -> Any:
@@ -115,7 +124,7 @@ def checkpoint_sequential(
     >>> from cnet.utils.checkpoint import checkpoint_sequential
     >>> net = cnet.nn.Sequential(cnet.nn.ReLU(), cnet.nn.Tanh())
     >>> checkpoint_sequential(net, 2, cnet.zeros(1), use_reentrant=False)
-    tensor([0.], grad_fn=<Tanh>)
+    tensor([0.])
     """
     calls = [*functions]
     size = max(len(calls) // segments, 1)

@@ -9,7 +9,7 @@ from ... import kernels
 from ..._explained import explained
 from ...autograd import Array, Context, Operation
 from ...operations._promotion import require_float
-from ...operations.selection import where
+from ...operations.masks import where
 from ...tensor import Tensor, TensorLike, array_of, as_tensor
 from ._reduction import reduced, reduction_of
 

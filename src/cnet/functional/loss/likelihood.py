@@ -12,7 +12,7 @@ from ...operations._common import unbroadcast
 from ...operations._elementwise import computed
 from ...operations._promotion import common_float
 from ...operations.arithmetic import Mul, Sub
-from ...operations.selection import where
+from ...operations.masks import where
 from ...tensor import Tensor, TensorLike, as_tensor
 from ._reduction import loss_of, reduced, reduction_of, warn_of_broadcasting
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from ..._explained import explained
-from ...operations.selection import minimum, where
+from ...operations.masks import where
+from ...operations.selection import minimum
 from ...tensor import Tensor, TensorLike, as_tensor
 from ..distance import pairwise_distance
 from ._reduction import reduced, reduction_of
