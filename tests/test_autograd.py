@@ -860,7 +860,6 @@ def test_gradients_share_no_memory_with_the_given_one():
     assert np.array_equal(gradients[0].numpy(), [3, 4])
 
 
-<<<<<<< HEAD
 def test_gradients_for_any_iterable_of_tensors():
     layer = cnet.nn.Linear(2, 1)
     loss = layer(cnet.ones(3, 2)).sum()
@@ -869,7 +868,8 @@ def test_gradients_for_any_iterable_of_tensors():
     loss.backward(inputs=layer.parameters())
     assert layer.bias.grad.tolist() == [3]
     cnet.autograd.backward({"loss": layer(cnet.ones(3, 2)).sum()}.values(), iter([loss.detach()]))
-=======
+
+
 def test_a_leaf_frozen_after_the_forward_pass_gets_no_gradient():
     x, w = leaf(2.0), leaf(3.0)
     y = x * w
@@ -887,4 +887,3 @@ def test_hooks_are_called_once_for_a_gradient_that_is_asked_for():
     y = c * c
     assert [g.item() for g in cnet.autograd.grad(y, [c, w], retain_graph=True)] == [12, 360]
     assert cnet.autograd.grad(y, [c])[0].item() == 60
->>>>>>> merged
