@@ -860,6 +860,16 @@ def test_gradients_share_no_memory_with_the_given_one():
     assert np.array_equal(gradients[0].numpy(), [3, 4])
 
 
+def test_gradients_for_any_iterable_of_tensors():
+    layer = cnet.nn.Linear(2, 1)
+    loss = layer(cnet.ones(3, 2)).sum()
+    gradients = cnet.autograd.grad((t for t in [loss]), layer.parameters(), retain_graph=True)
+    assert [g.tolist() for g in gradients] == [[[3, 3]], [3]]
+    loss.backward(inputs=layer.parameters())
+    assert layer.bias.grad.tolist() == [3]
+    cnet.autograd.backward({"loss": layer(cnet.ones(3, 2)).sum()}.values(), iter([loss.detach()]))
+
+
 def test_a_leaf_frozen_after_the_forward_pass_gets_no_gradient():
     x, w = leaf(2.0), leaf(3.0)
     y = x * w
@@ -877,13 +887,3 @@ def test_hooks_are_called_once_for_a_gradient_that_is_asked_for():
     y = c * c
     assert [g.item() for g in cnet.autograd.grad(y, [c, w], retain_graph=True)] == [12, 360]
     assert cnet.autograd.grad(y, [c])[0].item() == 60
-
-
-def test_gradients_for_any_iterable_of_tensors():
-    layer = cnet.nn.Linear(2, 1)
-    loss = layer(cnet.ones(3, 2)).sum()
-    gradients = cnet.autograd.grad((t for t in [loss]), layer.parameters(), retain_graph=True)
-    assert [g.tolist() for g in gradients] == [[[3, 3]], [3]]
-    loss.backward(inputs=layer.parameters())
-    assert layer.bias.grad.tolist() == [3]
-    cnet.autograd.backward({"loss": layer(cnet.ones(3, 2)).sum()}.values(), iter([loss.detach()]))

@@ -166,42 +166,6 @@ def test_numpy_with_force():
     assert reversed(cnet.tensor([[1, 2], [3, 4]])).tolist() == [[4, 3], [2, 1]]
 
 
-class Same(Function):
-    """Returns its argument, or a view of it."""
-
-    @staticmethod
-    def forward(ctx, x, way):
-        return x if way == "itself" else x.view(-1)
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        return 7 * grad_output, None
-
-
-@pytest.mark.parametrize("way", ["itself", "a view"])
-def test_results_that_share_memory_with_an_input_are_not_changed_in_place(way):
-    x = leaf(1.0, 2.0)
-    y = x * 1
-    result = Same.apply(y, way)
-    with pytest.raises(RuntimeError, match="or by a Function, and is being modified in place"):
-        result.mul_(2)
-    y.mul_(2)
-    with pytest.raises(RuntimeError, match=r"or by a Function, and the tensor .* was modified"):
-        result.sum()
-    plain = cnet.ones(2)
-    assert Same.apply(plain, way).mul_(2) is not plain
-    assert plain.tolist() == [2, 2]
-
-
-def test_a_module_with_backward_hooks_does_not_share_its_output_unnoticed():
-    x = leaf(1.0, 2.0)
-    y = x * 1
-    net = cnet.nn.Identity()
-    net.register_full_backward_hook(lambda *_: None)
-    with pytest.raises(RuntimeError, match="being modified in place"):
-        net(y).relu_()
-
-
 def test_the_former_name_of_saved_tensors():
     class Square(Function):
         @staticmethod
@@ -238,3 +202,39 @@ def test_gradients_of_missing_arguments_may_be_none(extra):
     Scaled.backward = staticmethod(lambda ctx, grad: (grad, None, *extra, grad))
     with pytest.raises(ValueError, match=r"one gradient for each input \(got \d and 2 inputs\)"):
         Scaled.apply(x, 2).sum().backward()
+
+
+class Same(Function):
+    """Returns its argument, or a view of it."""
+
+    @staticmethod
+    def forward(ctx, x, way):
+        return x if way == "itself" else x.view(-1)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return 7 * grad_output, None
+
+
+@pytest.mark.parametrize("way", ["itself", "a view"])
+def test_results_that_share_memory_with_an_input_are_not_changed_in_place(way):
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    result = Same.apply(y, way)
+    with pytest.raises(RuntimeError, match="or by a Function, and is being modified in place"):
+        result.mul_(2)
+    y.mul_(2)
+    with pytest.raises(RuntimeError, match=r"or by a Function, and the tensor .* was modified"):
+        result.sum()
+    plain = cnet.ones(2)
+    assert Same.apply(plain, way).mul_(2) is not plain
+    assert plain.tolist() == [2, 2]
+
+
+def test_a_module_with_backward_hooks_does_not_share_its_output_unnoticed():
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    net = cnet.nn.Identity()
+    net.register_full_backward_hook(lambda *_: None)
+    with pytest.raises(RuntimeError, match="being modified in place"):
+        net(y).relu_()

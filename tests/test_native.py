@@ -110,6 +110,8 @@ def test_mixed_precision_is_disabled():
         return 2 * x
 
     assert double(1) == 2
+    assert not cnet.is_autocast_enabled()
+    assert not amp.is_autocast_enabled("cpu")
 
 
 def test_scripts_are_python():

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from . import version as version
     from .amp import GradScaler as GradScaler
     from .amp import autocast as autocast
+    from .amp import is_autocast_enabled as is_autocast_enabled
     from .checking import check as check
     from .checkpoint import CheckpointError as CheckpointError
     from .checkpoint import load as load
@@ -93,6 +94,7 @@ _LAZY = {
     "default_generator": "generator",
     "get_image_backend": "datasets.folder",
     "graph": "graphs",
+    "is_autocast_enabled": "amp",
     "load": "checkpoint",
     "profile": "inspection",
     "save": "checkpoint",

@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 from ._explained import Explained
 from ._warning import warn
 
-__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
+__all__ = [
+    "GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available",
+    "is_autocast_enabled",
+]  # fmt: skip
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 
@@ -147,4 +150,9 @@ def custom_bwd(bwd: Any = None, *, device_type: str | None = None) -> Any:
 
 def is_autocast_available(device_type: str) -> bool:
     """Whether there is mixed precision on a type of device: always False."""
+    return False
+
+
+def is_autocast_enabled(device_type: str | None = None) -> bool:
+    """Whether mixed precision is in use: always False."""
     return False

@@ -78,6 +78,17 @@ def note_shared_memory(results: Iterable[Any], args: Iterable[Any]) -> None:
                     result._view = View(arg, None, {}, arg._grad_fn)
 
 
+def note_replacement(result: Variable, arg: Variable) -> None:
+    """Let `result`, which shares the memory of a result `arg` of an operation, replace `arg`.
+
+    In-place operations on `result` are recorded, and `arg` cannot be used in a graph afterwards.
+    """
+    if arg._view is None and arg._grad_fn is not None:
+        arg._view = View(result, None, {}, result._grad_fn)
+    else:
+        note_shared_memory((result,), (arg,))
+
+
 def take_over(x: Variable, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     """Give `x` the shape that a function of views returns: ``x = function(x, *args)``, in place.
 

@@ -371,11 +371,18 @@ class Tensor(Variable, Methods):
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
                 "protocol at the moment; use detach() or clone()"
             )
+        copied = self._copied(memo)
+        copied._grad = deepcopy(self._grad, memo)
+        if hasattr(self, "__dict__"):
+            vars(copied).update(deepcopy(vars(self), memo))
+        return copied
+
+    def _copied(self, memo: dict[int, Any]) -> Self:
+        """A leaf with a copy of the array, for `deepcopy`."""
         copied = object.__new__(type(self))
         memo[id(self)] = copied
         copied._init(self._array.copy())
         copied._requires_grad = self._requires_grad
-        copied._grad = deepcopy(self._grad, memo)
         return copied
 
     def __repr__(self) -> str:

@@ -240,6 +240,14 @@ ONE = np.ones(1)
             lambda: F.binary_cross_entropy_with_logits(ONE, np.ones(2)), ValueError,
             "binary_cross_entropy_with_logits: target.shape",
         ),
+        (
+            lambda: F.binary_cross_entropy_with_logits(ONE, ONE > 0), RuntimeError,
+            r"binary_cross_entropy_with_logits: target must have a float dtype.*\(got bool\)",
+        ),
+        (
+            lambda: F.binary_cross_entropy(ONE, ONE.astype(int)), RuntimeError,
+            r"binary_cross_entropy: target must have a float dtype.*\(got int64\)",
+        ),
     ],
 )  # fmt: skip
 def test_errors(call, error, message):
@@ -277,7 +285,7 @@ def test_pytorchs_older_reductions(options, reduction):
         (F.nll_loss, nn.NLLLoss, LOGITS, CLASSES),
         (F.mse_loss, nn.MSELoss, LOGITS, 2 * LOGITS),
         (F.l1_loss, nn.L1Loss, LOGITS, 2 * LOGITS),
-        (F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss, LOGITS, LOGITS > 0),
+        (F.binary_cross_entropy_with_logits, nn.BCEWithLogitsLoss, LOGITS, 1.0 * (LOGITS > 0)),
     ]
     for function, layer, x, target in calls:
         expected = function(x, target, reduction=reduction)

@@ -272,3 +272,26 @@ def test_a_copy_calls_its_own_hooks():
     twin = copy.deepcopy(net)
     twin.load_state_dict(net.state_dict())
     assert owners == [twin]
+
+
+@pytest.mark.parametrize("layer", [nn.ReLU(inplace=True), nn.Sequential(nn.ReLU(inplace=True))])
+def test_regular_backward_hooks_allow_changes_in_place(layer):
+    x = cnet.tensor([-1.0, 1.0, 2.0], requires_grad=True)
+    seen = []
+    layer.register_backward_hook(lambda _, dx, dy: seen.append((dx, dy)) or (2 * dx[0],))
+    given = x * 3
+    layer(given).mul_(5).sum().backward()
+    (((dx,), (dy,)),) = seen
+    assert (dx.tolist(), dy.tolist(), x.grad.tolist()) == ([0, 5, 5], [5, 5, 5], [0, 30, 30])
+    with pytest.raises(RuntimeError, match="was modified in place"):
+        given.sum()
+
+
+def test_regular_and_full_backward_hooks_are_not_mixed():
+    first, second = nn.ReLU(), nn.ReLU()
+    first.register_backward_hook(print)
+    second.register_full_backward_hook(print)
+    with pytest.raises(RuntimeError, match="ReLU: cannot use both regular"):
+        first.register_full_backward_hook(print)
+    with pytest.raises(RuntimeError, match="ReLU: cannot use both regular"):
+        second.register_backward_hook(print)

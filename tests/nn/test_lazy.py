@@ -62,12 +62,14 @@ def test_uninitialized_tensors():
     for act in (lambda: parameter.shape, lambda: parameter + 1, lambda: parameter.numel()):
         with pytest.raises(ValueError, match="an uninitialized parameter has no shape"):
             act()
-    with pytest.raises(ValueError, match="an uninitialized tensor has no shape"):
+    with pytest.raises(ValueError, match="an uninitialized buffer has no shape"):
         buffer.tolist()
     parameter.materialize((2, 3))
     assert (type(parameter), parameter.shape, parameter.dtype) == (nn.Parameter, (2, 3), np.float64)
+    parameter.mask, buffer.mask = 1, 2
     buffer.materialize((4,), dtype=np.float64)
-    assert (type(buffer), buffer.dtype) == (cnet.Tensor, np.float64)
+    assert (type(buffer), buffer.dtype) == (nn.Buffer, np.float64)
+    assert (parameter.mask, buffer.mask, buffer.persistent) == (1, 2, True)
 
 
 def test_lazy_modules_are_converted_and_saved():

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -481,6 +482,24 @@ def test_members_are_in_dictionaries():
     assert copy.deepcopy(block).second.tolist() == [1, 1]
     with pytest.raises(AttributeError, match="'Block' object has no attribute 'third'"):
         block.third  # noqa: B018
+
+
+def test_parameters_and_buffers_take_attributes():
+    layer = nn.Linear(2, 3)
+    layer.bias.mask = [1]
+    layer.bias.grad = cnet.ones(3)
+    assert layer.double().bias.mask == [1]
+    buffer = nn.Buffer(np.ones(2), persistent=False)
+    buffer.mask = [1]
+    for copied in (copy.copy(layer.bias), pickle.loads(pickle.dumps(layer.bias))):
+        assert (type(copied), copied.mask) == (nn.Parameter, [1])
+    copied = copy.deepcopy(layer).bias
+    assert (vars(copied), copied.grad, copied.requires_grad) == ({}, None, True)
+    for copied in (copy.deepcopy(buffer), pickle.loads(pickle.dumps(buffer))):
+        assert (type(copied), copied.mask, copied.persistent) == (nn.Buffer, [1], False)
+        assert copied.mask is not buffer.mask
+    with pytest.raises(AttributeError):
+        (layer.bias * 1).mask = [1]
 
 
 def test_train_calls_an_overridden_train():

@@ -1,5 +1,7 @@
 """Groups, errors and update steps, with numbers that can be checked by hand."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -353,3 +355,22 @@ def test_rmsprop_accepts_and_refuses_options_of_pytorch():
         optim.RMSprop([TENSOR], differentiable=True)
     with pytest.raises(ValueError, match=r"RMSprop: capturable must be False \(got True\)"):
         optim.RMSprop([TENSOR], capturable=True)
+
+
+def test_a_wrapper_that_does_not_initialize_its_base_class():
+    class Twice(optim.Optimizer):
+        def __init__(self, optimizer):
+            self.optimizer = optimizer
+            self.param_groups, self.state = optimizer.param_groups, optimizer.state
+
+        def step(self, closure=None):
+            self.optimizer.step()
+            self.optimizer.step()
+
+    w = cnet.tensor([1.0], requires_grad=True)
+    optimizer = Twice(optim.SGD([w], lr=0.25))
+    w.sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    assert (w.tolist(), w.grad) == ([0.5], None)
+    assert copy.deepcopy(optimizer).state_dict()["param_groups"][0]["lr"] == 0.25

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from .._warning import warn
 from ..autograd import Context, Operation
 from ..grad_mode import is_grad_enabled
-from ..inplace import note_shared_memory
+from ..inplace import note_replacement, note_shared_memory
 from ..tensor import Tensor, array_of
 
 Hooks: TypeAlias = Mapping[int, Callable[..., Any]]
@@ -40,12 +40,16 @@ class Boundary(Operation[Any]):
 
 
 class BackwardHooks:
-    """The hooks of one call of a module."""
+    """The hooks of one call of a module.
 
-    def __init__(self, module: Any, pre_hooks: Hooks, hooks: Hooks) -> None:
+    With `in_place`, the module may change its input in place, and others its output.
+    """
+
+    def __init__(self, module: Any, pre_hooks: Hooks, hooks: Hooks, in_place: bool) -> None:
         self._module = module
         self._pre_hooks = tuple(pre_hooks.values())
         self._hooks = tuple(hooks.values())
+        self._in_place = in_place
         self._inputs = 0
         self._has_gradient = False  # whether an input requires grad
         self._grad_output: Gradients | None = None
@@ -53,7 +57,7 @@ class BackwardHooks:
     def watch_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Call the hooks when the gradients of these arguments are complete."""
         self._inputs = len(args)
-        watched, self._has_gradient = _watched(args, self._call_hooks)
+        watched, self._has_gradient = _watched(args, self._call_hooks, self._in_place)
         return watched
 
     def watch_output(self, output: Any) -> Any:
@@ -65,7 +69,7 @@ class BackwardHooks:
             )
             return output
         outputs = output if isinstance(output, tuple) else (output,)
-        watched, _ = _watched(outputs, self._on_grad_output)
+        watched, _ = _watched(outputs, self._on_grad_output, self._in_place)
         if isinstance(output, Tensor):
             return watched[0]
         return type(output)(*watched) if hasattr(output, "_fields") else watched
@@ -109,7 +113,7 @@ class BackwardHooks:
 
 
 def _watched(
-    values: tuple[Any, ...], function: Callable[[Gradients], Gradients]
+    values: tuple[Any, ...], function: Callable[[Gradients], Gradients], in_place: bool
 ) -> tuple[tuple[Any, ...], bool]:
     """The values after a `Boundary`, and whether one of them requires grad.
 
@@ -134,8 +138,11 @@ def _watched(
     tensors = Boundary.apply(
         *[values[position] for position in positions], on_gradients=on_gradients
     )
-    note_shared_memory(tensors, values)
     watched = list(values)
     for position, tensor in zip(positions, tensors, strict=True):
+        if in_place:
+            note_replacement(tensor, values[position])
         watched[position] = tensor
+    if not in_place:
+        note_shared_memory(tensors, values)
     return tuple(watched), True

@@ -26,6 +26,8 @@ class Hooked:
     _forward_hooks: dict[int, _ForwardHook]
     _backward_pre_hooks: dict[int, Hook]
     _backward_hooks: dict[int, Hook]
+    _is_full_backward_hook: bool | None = None
+    """Whether the backward hooks are full ones; None before any is registered."""
 
     def _no_forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward")
@@ -63,7 +65,12 @@ class Hooked:
                 args, kwargs = _before(hook, self, args, kwargs)
             backward = None
             if self._backward_hooks or self._backward_pre_hooks:
-                backward = BackwardHooks(self, self._backward_pre_hooks, self._backward_hooks)
+                backward = BackwardHooks(
+                    self,
+                    self._backward_pre_hooks,
+                    self._backward_hooks,
+                    in_place=self._is_full_backward_hook is False,
+                )
                 args = backward.watch_inputs(args)
             output = self.forward(*args, **kwargs)
             pending = dict(self._forward_hooks)
@@ -195,11 +202,24 @@ class Hooked:
         >>> relu(cnet.tensor([-1.0, 1.0], requires_grad=True)).sum().backward()
         (tensor([0., 1.]),)
         """
-        return _register(self._backward_hooks, hook, prepend)
+        return self._register_backward("full", hook, prepend)
 
     def register_backward_hook(self, hook: Hook) -> HookHandle:
-        """PyTorch's deprecated name of `register_full_backward_hook`."""
-        return self.register_full_backward_hook(hook)
+        """PyTorch's deprecated form of `register_full_backward_hook`.
+
+        The module may change its input in place, as ``ReLU(inplace=True)`` does, and its output may
+        be changed in place. `grad_input` is the same; PyTorch's is that of the last operation.
+        """
+        return self._register_backward("regular", hook, False)
+
+    def _register_backward(self, kind: str, hook: Hook, prepend: bool) -> HookHandle:
+        if self._is_full_backward_hook is (kind != "full"):
+            raise RuntimeError(
+                f"{type(self).__name__}: cannot use both regular backward hooks and full backward "
+                "hooks on a single module"
+            )
+        self._is_full_backward_hook = kind == "full"
+        return _register(self._backward_hooks, hook, prepend)
 
 
 def _before(

@@ -27,6 +27,11 @@ class Parameter(Tensor):
     TypeError
         If `data` is not real numbers, or `requires_grad` is true for a dtype that is not float.
 
+    Notes
+    -----
+    A parameter can have attributes of your own, such as ``parameter.mask = mask``, and so can a
+    `Buffer`. As in PyTorch, `copy.deepcopy` of a parameter leaves them and its `grad` out.
+
     Examples
     --------
     >>> import numpy as np
@@ -39,7 +44,7 @@ class Parameter(Tensor):
     ['factor']
     """
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)
 
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         try:
@@ -48,6 +53,9 @@ class Parameter(Tensor):
             super().__init__(data, requires_grad=requires_grad)
         except Exception as error:
             explain(error, Parameter.__init__, (self, data, requires_grad), {})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._copied(memo)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
@@ -73,23 +81,20 @@ class Buffer(Tensor):
     ['mean']
     """
 
-    __slots__ = ("persistent",)
+    __slots__ = ("__dict__",)
+
+    persistent: bool
 
     @explained
     def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
         super().__init__(np.empty(0, get_default_dtype()) if data is None else data)
         self.persistent = persistent
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        copied = super().__deepcopy__(memo)
-        copied.persistent = self.persistent
-        return copied
-
 
 class _Uninitialized(Tensor):
     """A tensor without a shape: `materialize` gives it one, and makes it an ordinary tensor."""
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)
 
     becomes: ClassVar[type[Tensor]]
 
@@ -170,7 +175,7 @@ class UninitializedParameter(_Uninitialized, Parameter):
         super().__init__(requires_grad, dtype)
 
 
-class UninitializedBuffer(_Uninitialized):
+class UninitializedBuffer(_Uninitialized, Buffer):
     """A buffer of a lazy module, before the first call determines its shape.
 
     Parameters
@@ -181,6 +186,8 @@ class UninitializedBuffer(_Uninitialized):
         Must be the CPU, as everywhere.
     dtype : dtype, default float32
         The dtype.
+    persistent : bool, default True
+        Whether the buffer is part of `state_dict`.
 
     Examples
     --------
@@ -191,12 +198,17 @@ class UninitializedBuffer(_Uninitialized):
 
     __slots__ = ()
 
-    becomes = Tensor
+    becomes = Buffer
 
     def __init__(
-        self, requires_grad: bool = False, device: Any = None, dtype: DType = None
+        self,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: DType = None,
+        persistent: bool = True,
     ) -> None:
         super().__init__(requires_grad, dtype)
+        self.persistent = persistent
 
 
 _ARRAY: Any = Variable.__dict__["_array"]

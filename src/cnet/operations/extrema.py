@@ -477,7 +477,7 @@ def _positions(
         return Tensor(np.zeros((), np.int64))
     place = None if axis is None else axes[0]
     found = again(function, _found, positions, array_of(x), place, keepdims)
-    return wrap(found)  # type: ignore[no-any-return]
+    return wrap(found)  # type: ignore[return-value]
 
 
 def _found(positions: Any, x: Array, axis: int | None, keepdims: bool) -> Any:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import wraps
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -105,6 +105,7 @@ class Optimizer(Explained):
 
     _scalars: frozenset[str] = frozenset({"step"})
     """Names of entries of the state that keep their dtype when they are loaded."""
+    _hooks: Hooks
     _opt_called = False
     """Whether `step` was called; schedulers warn if it was not."""
 
@@ -113,11 +114,16 @@ class Optimizer(Explained):
         if "step" in vars(cls):
             cls.step = _run_hooks_around(cls.step)  # type: ignore[method-assign]
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        # Wrappers of another optimizer often do not call `__init__`.
+        self = object.__new__(cls)
+        self._hooks = Hooks()
+        return self
+
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
-        self._hooks = Hooks()
         groups = self._listed("params", params, "tensors or of groups")
         if not groups:
             raise ValueError(

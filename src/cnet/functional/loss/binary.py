@@ -96,7 +96,7 @@ def binary_cross_entropy(
     Raises
     ------
     RuntimeError
-        If an element of `input` or `target` is not between 0 and 1.
+        If `target` has no float dtype, or an element of `input` or `target` is not between 0 and 1.
     ValueError
         If the shapes of `input` and `target` differ, `weight` does not broadcast, or `reduction` is
         invalid.
@@ -111,10 +111,19 @@ def binary_cross_entropy(
     reduction = reduction_of(function, reduction, size_average, reduce)
     input, target = as_tensor(input), as_tensor(target)
     check_same_shape(function, input, target)
+    _require_float_target(function, target)
     if weight is None:
         return loss_of(BCE, input, target, reduction=reduction)
     losses = BCE.apply(input, target)
     return reduced(losses * _broadcast(function, weight, losses), reduction)
+
+
+def _require_float_target(function: str, target: Tensor) -> None:
+    if target.dtype.kind != "f":
+        raise RuntimeError(
+            f"{function}: target must have a float dtype, such as that of input; use "
+            f"target.float() (got {target.dtype})"
+        )
 
 
 def _broadcast(function: str, weight: TensorLike, losses: Tensor) -> Tensor:
@@ -208,6 +217,8 @@ def binary_cross_entropy_with_logits(
     ------
     TypeError
         If `input` has no float dtype.
+    RuntimeError
+        If `target` has no float dtype.
     ValueError
         If the shapes of `input` and `target` differ, a weight does not broadcast, or `reduction` is
         invalid.
@@ -224,6 +235,7 @@ def binary_cross_entropy_with_logits(
     input, target = as_tensor(input), as_tensor(target)
     require_float(function, input)
     check_same_shape(function, input, target)
+    _require_float_target(function, target)
     operation, options = _bce_with_logits, {}
     if pos_weight is not None:
         dtype = result_type(function, input._array, target._array)

@@ -108,7 +108,9 @@ def ctc_loss(
     if zero_infinity:
         losses = where(again("ctc_loss", _is_infinite, losses._array), 0.0, losses)
     if reduction == "mean":
-        return (losses / again("ctc_loss", _divisors, labels, losses.dtype)).mean()
+        divisors = again("ctc_loss", _divisors, labels, losses.dtype)
+        mean: Tensor = (losses / divisors).mean()
+        return mean
     return reduced(losses if log_probs.ndim == 3 else losses.squeeze(0), reduction)
 
 
