@@ -16,7 +16,7 @@ dev: ## create .venv, with cnet in editable mode: an import rebuilds changed C s
 	$(BIN)/pip install --no-build-isolation -Cbuild-dir=build/dev -Ceditable.rebuild=true \
 	    -Ceditable.verbose=false -e '.[dev]'
 
-test: ## run the default tests (7 minutes on 2 cores)
+test: ## run the default tests (6 minutes on 2 cores)
 	$(BIN)/pytest -n auto
 
 slow: ## run the slow sweeps, which the default tests leave out

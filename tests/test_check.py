@@ -274,7 +274,18 @@ def mutated(case: Case, old: str, new: str) -> Any:
     return _layer(case, space)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.case}: {m.fault}")
+SLOW = ("tanh", "unknown"), ("max pool", "unknown")
+"""Mutants for which the search for a name takes many seconds."""
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        pytest.param(m, marks=[pytest.mark.slow] if (m.case, m.fault) in SLOW else [])
+        for m in MUTANTS
+    ],
+    ids=lambda m: f"{m.case}: {m.fault}",
+)
 def test_faults_are_named(mutant: Mutant) -> None:
     case = CASES[mutant.case]
     result = cnet.check(mutated(case, mutant.old, mutant.new), *case.inputs)

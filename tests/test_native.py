@@ -3,11 +3,11 @@
 import subprocess
 import sys
 
-import cnet.cuda.amp
 import numpy as np
 import pytest
 
 import cnet
+import cnet.cuda.amp
 from cnet import amp, jit, nn, tensor
 from cnet import functional as F
 from cnet.utils.checkpoint import checkpoint, checkpoint_sequential

@@ -141,7 +141,7 @@ def datasets_and_classes(
 ) -> "tuple[ArrayDataset, ArrayDataset, list[str]]":
     """The training set, the test set and the names of the classes."""
     from . import datasets
-    from ._folders import cache_folder
+    from ._files import cache_folder
 
     if name == "digits":
         if folder is not None:

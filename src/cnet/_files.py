@@ -1,4 +1,4 @@
-"""Writing files so that a failure leaves the previous content unchanged."""
+"""Where cnet keeps files, and how it writes them: completely or not at all."""
 
 import errno
 import os
@@ -12,6 +12,15 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 """The names of files that are not complete yet."""
+
+
+def cache_folder() -> Path:
+    """The folder for downloads of the command: $CNET_CACHE, $XDG_CACHE_HOME/cnet, ~/.cache/cnet."""
+    if cache := os.environ.get("CNET_CACHE"):
+        return Path(cache)
+    if cache := os.environ.get("XDG_CACHE_HOME"):
+        return Path(cache) / "cnet"
+    return Path.home() / ".cache" / "cnet"
 
 
 def atomic_write(path: PathLike, data: bytes) -> None:

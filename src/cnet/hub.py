@@ -8,8 +8,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from . import checkpoint
-from ._files import PathLike, atomic_write
-from ._folders import cache_folder
+from ._files import PathLike, atomic_write, cache_folder
 from .datasets.download import download, is_intact
 
 __all__ = [

@@ -12,7 +12,7 @@ import pytest
 
 from archives import idx_bytes, write_idx
 from cnet import Tensor, transforms, utils
-from cnet._folders import cache_folder
+from cnet._files import cache_folder
 from cnet.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
 from cnet.datasets.vision import has_pillow
 

@@ -1,15 +1,11 @@
 /* The negative log-likelihood of the target classes, its sum and mean, and its gradient. */
-#include "sums.h"
-#include "variant.h"
+#include "loss/parts.h"
 
 #include <stdatomic.h>
 
-enum { PARTS = 64, LOSSES_PER_PART = 1 << 13 };
-
 typedef struct {
     const cnet_nll_loss_arguments *a;
-    ptrdiff_t losses; /* per part */
-    double sums[PARTS], divisors[PARTS];
+    loss_parts parts;
     _Atomic ptrdiff_t invalid;
 } job_t;
 
@@ -20,7 +16,8 @@ static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const real *x = a->x, *weight = a->weight;
     const int64_t *target = a->target;
     real *losses = a->losses;
-    const ptrdiff_t first = chunk * job->losses, last = min_size(a->g.n, first + job->losses);
+    const ptrdiff_t first = chunk * job->parts.losses;
+    const ptrdiff_t last = min_size(a->g.n, first + job->parts.losses);
     ptrdiff_t valid = 0, ignored = 0;
     double weights = 0;
     for (ptrdiff_t i = first; i < last; i++) {
@@ -39,8 +36,8 @@ static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     }
     if (valid + ignored < last - first)
         atomic_fetch_add(&job->invalid, last - first - valid - ignored);
-    job->sums[chunk] = sum_run(losses + first, 0, last - first);
-    job->divisors[chunk] = weight ? weights : (double)valid;
+    job->parts.sums[chunk] = sum_run(losses + first, 0, last - first);
+    job->parts.divisors[chunk] = weight ? weights : (double)valid;
 }
 
 /* losses[i] = -weight[target[i]] * x[i, target[i]], loss = (sum_i losses[i]) / divisor. The divisor
@@ -52,16 +49,9 @@ static void losses_chunk(const void *argument, ptrdiff_t chunk, int slot) {
  * of [0, c); their losses are 0. Parallel over the parts. */
 void CNET_FN(nll_loss)(const cnet_call *call) {
     const cnet_nll_loss_arguments *a = &call->nll_loss;
-    job_t job = {.a = a, .losses = max_size(LOSSES_PER_PART, ceil_div(a->g.n, PARTS))};
-    const ptrdiff_t parts = ceil_div(a->g.n, job.losses);
-    cnet_parallel(losses_chunk, &job, parts, call->threads);
-    double sum = 0, divisor = a->mean ? 0 : 1;
-    for (ptrdiff_t i = 0; i < parts; i++) {
-        sum += job.sums[i];
-        divisor += a->mean ? job.divisors[i] : 0;
-    }
-    *(real *)a->divisor = (real)divisor;
-    *(real *)a->loss = (real)(sum / divisor);
+    job_t job = {.a = a, .parts.losses = losses_per_part(a->g.n)};
+    cnet_parallel(losses_chunk, &job, ceil_div(a->g.n, job.parts.losses), call->threads);
+    divide_sums(&job.parts, a->g.n, a->mean, a->loss, a->divisor);
     *call->invalid = job.invalid;
 }
 

@@ -1,13 +1,9 @@
 /* The sum and the mean of losses, and their gradient. */
-#include "sums.h"
-#include "variant.h"
-
-enum { PARTS = 64, LOSSES_PER_PART = 1 << 13 };
+#include "loss/parts.h"
 
 typedef struct {
     const cnet_reduce_losses_arguments *a;
-    ptrdiff_t losses; /* per part */
-    double sums[PARTS], divisors[PARTS];
+    loss_parts parts;
 } job_t;
 
 /* The number of targets that are not ignored, or the sum of the weights of their classes. */
@@ -26,9 +22,11 @@ static double counted(const cnet_reduce_losses_arguments *a, ptrdiff_t first, pt
 static void part(const void *argument, ptrdiff_t chunk, int slot) {
     (void)slot;
     job_t *job = (job_t *)argument;
-    const ptrdiff_t first = chunk * job->losses, last = min_size(job->a->g.n, first + job->losses);
-    job->sums[chunk] = sum_run((const real *)job->a->losses + first, 0, last - first);
-    job->divisors[chunk] = job->a->mean ? counted(job->a, first, last) : 0;
+    const cnet_reduce_losses_arguments *a = job->a;
+    const ptrdiff_t first = chunk * job->parts.losses;
+    const ptrdiff_t last = min_size(a->g.n, first + job->parts.losses);
+    job->parts.sums[chunk] = sum_run((const real *)a->losses + first, 0, last - first);
+    job->parts.divisors[chunk] = a->mean ? counted(a, first, last) : 0;
 }
 
 /* loss = (sum_i losses[i]) / divisor. The divisor is 1 or, if `mean` is set, the number of targets
@@ -38,16 +36,9 @@ static void part(const void *argument, ptrdiff_t chunk, int slot) {
  * are computed in double, in up to PARTS parts. Parallel over the parts. */
 void CNET_FN(reduce_losses)(const cnet_call *call) {
     const cnet_reduce_losses_arguments *a = &call->reduce_losses;
-    job_t job = {.a = a, .losses = max_size(LOSSES_PER_PART, ceil_div(a->g.n, PARTS))};
-    const ptrdiff_t parts = ceil_div(a->g.n, job.losses);
-    cnet_parallel(part, &job, parts, call->threads);
-    double sum = 0, divisor = a->mean ? 0 : 1;
-    for (ptrdiff_t i = 0; i < parts; i++) {
-        sum += job.sums[i];
-        divisor += job.divisors[i];
-    }
-    *(real *)a->divisor = (real)divisor;
-    *(real *)a->loss = (real)(sum / divisor);
+    job_t job = {.a = a, .parts.losses = losses_per_part(a->g.n)};
+    cnet_parallel(part, &job, ceil_div(a->g.n, job.parts.losses), call->threads);
+    divide_sums(&job.parts, a->g.n, a->mean, a->loss, a->divisor);
 }
 
 typedef struct {

@@ -195,25 +195,10 @@ static void average_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-static small_planes_t small_averages(const cnet_call *call) {
-    const cnet_avg_pool2d_arguments *a = &call->avg_pool2d;
-    return (small_planes_t){
-        .from = a->x,
-        .to = a->y,
-        .planes = a->g.n * a->g.c,
-        .from_cells = a->g.h * a->g.w,
-        .to_cells = a->g.oh * a->g.ow,
-        .run = CNET_FN(avg_pool2d_nhwc),
-        .call = {.threads = 1,
-                 .avg_pool2d_nhwc = {.g = planes_as_channels(&a->g),
-                                     .count_include_pad = a->count_include_pad,
-                                     .divisor_override = a->divisor_override}},
-    };
-}
+static const small_pool_t SMALL_AVERAGES = {.run = CNET_FN(avg_pool2d_nhwc), .arrays = 2};
 
 size_t CNET_FN(avg_pool2d_workspace)(cnet_call *call) {
-    const small_planes_t small = small_averages(call);
-    return is_small(&call->avg_pool2d.g) ? CNET_FN(small_planes_workspace)(&small, call->threads)
+    return is_small(&call->avg_pool2d.g) ? CNET_FN(small_planes_workspace)(&SMALL_AVERAGES, call)
                                          : 0;
 }
 
@@ -227,8 +212,7 @@ size_t CNET_FN(avg_pool2d_workspace)(cnet_call *call) {
 void CNET_FN(avg_pool2d)(const cnet_call *call) {
     const cnet_avg_pool2d_arguments *a = &call->avg_pool2d;
     if (is_small(&a->g)) {
-        const small_planes_t small = small_averages(call);
-        CNET_FN(pool_small_planes)(&small, call);
+        CNET_FN(pool_small_planes)(&SMALL_AVERAGES, call);
         return;
     }
     const job_t job = {
@@ -293,27 +277,16 @@ static void spread_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-static small_planes_t small_shares(const cnet_call *call) {
-    const cnet_avg_pool2d_backward_arguments *a = &call->avg_pool2d_backward;
-    return (small_planes_t){
-        .from = a->grad_output,
-        .to = a->dx,
-        .planes = a->g.n * a->g.c,
-        .from_cells = a->g.oh * a->g.ow,
-        .to_cells = a->g.h * a->g.w,
-        .run = CNET_FN(avg_pool2d_nhwc_backward),
-        .call = {.threads = 1,
-                 .avg_pool2d_nhwc_backward = {.g = planes_as_channels(&a->g),
-                                              .count_include_pad = a->count_include_pad,
-                                              .divisor_override = a->divisor_override}},
-        .workspace = CNET_FN(avg_pool2d_nhwc_backward_workspace),
-    };
-}
+static const small_pool_t SMALL_SHARES = {
+    .run = CNET_FN(avg_pool2d_nhwc_backward),
+    .workspace = CNET_FN(avg_pool2d_nhwc_backward_workspace),
+    .arrays = 2,
+    .is_backward = 1,
+};
 
 size_t CNET_FN(avg_pool2d_backward_workspace)(cnet_call *call) {
-    const small_planes_t small = small_shares(call);
     return is_small(&call->avg_pool2d_backward.g)
-               ? CNET_FN(small_planes_workspace)(&small, call->threads)
+               ? CNET_FN(small_planes_workspace)(&SMALL_SHARES, call)
                : 0;
 }
 
@@ -326,8 +299,7 @@ size_t CNET_FN(avg_pool2d_backward_workspace)(cnet_call *call) {
 void CNET_FN(avg_pool2d_backward)(const cnet_call *call) {
     const cnet_avg_pool2d_backward_arguments *a = &call->avg_pool2d_backward;
     if (is_small(&a->g)) {
-        const small_planes_t small = small_shares(call);
-        CNET_FN(pool_small_planes)(&small, call);
+        CNET_FN(pool_small_planes)(&SMALL_SHARES, call);
         return;
     }
     const job_t job = {

@@ -137,25 +137,11 @@ static void max_planes(const void *argument, ptrdiff_t chunk, int slot) {
     }
 }
 
-static small_planes_t small_planes(const cnet_call *call) {
-    const cnet_max_pool2d_arguments *a = &call->max_pool2d;
-    return (small_planes_t){
-        .from = a->x,
-        .to = a->y,
-        .indices = a->indices,
-        .planes = a->g.n * a->g.c,
-        .from_cells = a->g.h * a->g.w,
-        .to_cells = a->g.oh * a->g.ow,
-        .run = CNET_FN(max_pool2d_nhwc),
-        .call = {.threads = 1, .max_pool2d_nhwc = {.g = planes_as_channels(&a->g)}},
-    };
-}
+static const small_pool_t SMALL = {.run = CNET_FN(max_pool2d_nhwc), .arrays = 3};
 
 size_t CNET_FN(max_pool2d_workspace)(cnet_call *call) {
-    const small_planes_t small = small_planes(call);
-    return has_small_planes(&call->max_pool2d.g)
-               ? CNET_FN(small_planes_workspace)(&small, call->threads)
-               : 0;
+    return has_small_planes(&call->max_pool2d.g) ? CNET_FN(small_planes_workspace)(&SMALL, call)
+                                                 : 0;
 }
 
 /* y[n, c, oh, ow] = the largest cell of the window, indices[n, c, oh, ow] = its position ih * w +
@@ -168,8 +154,7 @@ size_t CNET_FN(max_pool2d_workspace)(cnet_call *call) {
 void CNET_FN(max_pool2d)(const cnet_call *call) {
     const cnet_max_pool2d_arguments *a = &call->max_pool2d;
     if (has_small_planes(&a->g)) {
-        const small_planes_t small = small_planes(call);
-        CNET_FN(pool_small_planes)(&small, call);
+        CNET_FN(pool_small_planes)(&SMALL, call);
         return;
     }
     const job_t job = {.from = a->x, .to = a->y, .indices = a->indices, .g = &a->g};

@@ -21,30 +21,21 @@ static inline int has_small_planes(const cnet_window2d *g) {
            max_size(g->h * g->w, g->oh * g->ow) * (ptrdiff_t)sizeof(real) <= SMALL_PLANE_BYTES;
 }
 
-/* The geometry of one image that has LANES planes as channels. */
-static inline cnet_window2d planes_as_channels(const cnet_window2d *planes) {
-    cnet_window2d g = *planes;
-    g.n = 1;
-    g.c = LANES;
-    return g;
-}
-
+/* The kernel for channels last that computes the planes. It has the same arguments as the kernel
+ * of the call: an array that is read, one that is written, indices to write if there are any, a
+ * geometry, and options. */
 typedef struct {
-    const real *from;
-    real *to;
-    int32_t *indices; /* to write, or NULL */
-    ptrdiff_t planes;
-    ptrdiff_t from_cells, to_cells;   /* of a plane: their numbers */
-    void (*run)(const cnet_call *);   /* the kernel for channels last */
-    cnet_call call;                   /* of that kernel; its first arguments are set here */
-    size_t (*workspace)(cnet_call *); /* of that kernel, or NULL */
-} small_planes_t;
+    void (*run)(const cnet_call *);
+    size_t (*workspace)(cnet_call *); /* or NULL */
+    int arrays;                       /* 3 with indices, which may be NULL; else 2 */
+    int is_backward;                  /* whether it reads outputs and writes planes */
+} small_pool_t;
 
-/* The bytes for a call with `threads` threads. */
-size_t CNET_FN(small_planes_workspace)(const small_planes_t *p, int threads);
+/* The bytes for a call of the kernel for planes. */
+size_t CNET_FN(small_planes_workspace)(const small_pool_t *pool, const cnet_call *call);
 
 /* Transposes planes, runs the kernel, and transposes its results. Lanes without a plane are 0.
  * Parallel over planes. */
-void CNET_FN(pool_small_planes)(const small_planes_t *p, const cnet_call *call);
+void CNET_FN(pool_small_planes)(const small_pool_t *pool, const cnet_call *call);
 
 #endif

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from .._files import atomic_write
-from .._folders import cache_folder
+from .._files import atomic_write, cache_folder
 
 LEAST_TOTAL = 1.0
 """Seconds in originals of the shortest run that is kept."""

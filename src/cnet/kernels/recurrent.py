@@ -1,5 +1,6 @@
 """Recurrent layers."""
 
+from functools import partial
 from typing import NamedTuple
 
 from .. import _check
@@ -92,21 +93,14 @@ def recurrent(
     """
     f = "recurrent"
     kind, number = _cell(f, cell)
-    products = _check.array(f, "products", products, 3)
-    w_hh = _check.array(f, "w_hh", w_hh, 2)
-    steps, n, width = products.shape
-    hidden, size = _hidden(f, "products", products.shape, kind), w_hh.shape[1]
-    _weights(f, kind, w_hr, size, hidden)
-    w_hh = _check.like(
-        f, "w_hh", w_hh, "products", products, (width, size), "(products.shape[2], size)"
-    )
-    hx = _check.like(f, "hx", hx, "products", products, (n, size), "(n, w_hh.shape[1])")
+    products, w_hh, w_hr, g = _layer(f, kind, "products", products, w_hh, w_hr)
+    n, steps, hidden, size = g
+    like = partial(_like, f, "products", products)
+    hx = like("hx", hx, (n, size), "(n, w_hh.shape[1])")
     _state(f, "cx", cx, kind)
-    cx = _optional(f, "cx", cx, "products", products, (n, hidden), "(n, hidden)")
-    b_hh = _optional(f, "b_hh", b_hh, "products", products, (width,), "(products.shape[2],)")
-    w_hr = _optional(
-        f, "w_hr", w_hr, "products", products, (size, hidden), "(w_hh.shape[1], hidden)"
-    )
+    cx = None if cx is None else like("cx", cx, (n, hidden), "(n, hidden)")
+    if b_hh is not None:
+        b_hh = like("b_hh", b_hh, products.shape[2:], "(products.shape[2],)")
     dtype = products.dtype
     y = _memory.empty((steps, n, size), dtype)
     cy = None if cx is None else _memory.empty(cx.shape, dtype)
@@ -114,7 +108,6 @@ def recurrent(
     if keep and kind.kept:
         gates = _memory.empty(products.shape, dtype)
         kept = _memory.empty((steps, n, kind.kept * hidden), dtype)
-    g = n, steps, hidden, size
     call("recurrent", products, w_hh, b_hh, w_hr, hx, cx, gates, kept, y, cy, g, number, reverse)
     return y, cy, gates, kept
 
@@ -171,29 +164,26 @@ def recurrent_backward(
     """
     f = "recurrent_backward"
     kind, number = _cell(f, cell)
-    gates = _check.array(f, "gates", gates, 3)
-    w_hh = _check.array(f, "w_hh", w_hh, 2)
-    steps, n, width = gates.shape
-    hidden, size = _hidden(f, "gates", gates.shape, kind), w_hh.shape[1]
-    _weights(f, kind, w_hr, size, hidden)
-    w_hh = _check.like(f, "w_hh", w_hh, "gates", gates, (width, size), "(gates.shape[2], size)")
-    of_y, of_kept = (steps, n, size), (steps, n, kind.kept * hidden)
-    grad_y = _check.like(f, "grad_y", grad_y, "gates", gates, of_y, "(steps, n, w_hh.shape[1])")
-    grad_hy = _check.like(f, "grad_hy", grad_hy, "gates", gates, of_y[1:], "(n, w_hh.shape[1])")
+    gates, w_hh, w_hr, g = _layer(f, kind, "gates", gates, w_hh, w_hr)
+    n, steps, hidden, size = g
+    like = partial(_like, f, "gates", gates)
+    grad_y = like("grad_y", grad_y, (steps, n, size), "(steps, n, w_hh.shape[1])")
+    grad_hy = like("grad_hy", grad_hy, (n, size), "(n, w_hh.shape[1])")
     _state(f, "grad_cy", grad_cy, kind)
-    grad_cy = _optional(f, "grad_cy", grad_cy, "gates", gates, (n, hidden), "(n, hidden)")
+    if grad_cy is not None:
+        grad_cy = like("grad_cy", grad_cy, (n, hidden), "(n, hidden)")
     if (kept is None) == (kind.kept > 0):
         raise TypeError(f"{f}: kept must be given for an lstm and a gru, and for no other cell")
-    kept = _optional(f, "kept", kept, "gates", gates, of_kept, "(steps, n, 2 * hidden)")
-    w_hr = _optional(f, "w_hr", w_hr, "gates", gates, (size, hidden), "(w_hh.shape[1], hidden)")
+    if kept is not None:
+        kept = like("kept", kept, (steps, n, kind.kept * hidden), "(steps, n, 2 * hidden)")
     dtype = gates.dtype
     dx = _memory.empty(gates.shape, dtype)
     dh = _memory.empty(gates.shape, dtype) if kind.separate else None
-    dy, dhx = _memory.empty(of_y, dtype), _memory.empty(of_y[1:], dtype)
+    dy, dhx = _memory.empty((steps, n, size), dtype), _memory.empty((n, size), dtype)
     dcx = None if grad_cy is None else _memory.empty(grad_cy.shape, dtype)
     call(
         "recurrent_backward", grad_y, grad_hy, grad_cy, gates, kept, w_hh, w_hr, dx, dh, dy, dhx,
-        dcx, (n, steps, hidden, size), number, reverse,
+        dcx, g, number, reverse,
     )  # fmt: skip
     return dx, dh, dy, dhx, dcx
 
@@ -205,32 +195,35 @@ def _cell(f: str, cell: str) -> tuple[Cell, int]:
     return kind, [*CELLS].index(cell)
 
 
-def _hidden(f: str, name: str, shape: Shape, kind: Cell) -> int:
-    """The size of a gate."""
-    if shape[0] == 0 or shape[2] % kind.gates:
+def _layer(
+    f: str, kind: Cell, name: str, x: Array, w_hh: Array, w_hr: Array | None
+) -> tuple[Array, Array, Array | None, tuple[int, int, int, int]]:
+    """Check gates and weights; also return the sizes (n, steps, hidden, size) of the layer."""
+    x, w_hh = _check.array(f, name, x, 3), _check.array(f, "w_hh", w_hh, 2)
+    steps, n, width = x.shape
+    if steps == 0 or width % kind.gates:
         raise ValueError(
             f"{f}: {name} must have at least 1 step, and {kind.gates} gates in its last dimension "
-            f"(got {shape})"
+            f"(got {x.shape})"
         )
-    return shape[2] // kind.gates
-
-
-def _weights(f: str, kind: Cell, w_hr: Array | None, size: int, hidden: int) -> None:
-    """Check that the size of the hidden state is that of the gates, or of a projection."""
-    if w_hr is not None and kind.states == 1:
-        raise ValueError(f"{f}: w_hr must be None for a cell without a cell state")
-    if w_hr is None and size != hidden:
+    hidden, size = width // kind.gates, w_hh.shape[1]
+    if w_hr is not None:
+        if kind.states == 1:
+            raise ValueError(f"{f}: w_hr must be None for a cell without a cell state")
+        w_hr = _like(f, name, x, "w_hr", w_hr, (size, hidden), "(w_hh.shape[1], hidden)")
+    elif size != hidden:
         raise ValueError(
             f"{f}: w_hh.shape[1] must equal the size of a gate without w_hr "
             f"(got {size} and {hidden})"
         )
+    w_hh = _like(f, name, x, "w_hh", w_hh, (width, size), f"({name}.shape[2], size)")
+    return x, w_hh, w_hr, (n, steps, hidden, size)
 
 
-def _optional(
-    f: str, name: str, x: Array | None, other_name: str, other: Array, shape: Shape, expected: str
-) -> Array | None:  # fmt: skip
-    if x is None:
-        return None
+def _like(
+    f: str, other_name: str, other: Array, name: str, x: Array, shape: Shape, expected: str
+) -> Array:
+    """`_check.like` with the arguments that all calls share at the front."""
     return _check.like(f, name, x, other_name, other, shape, expected)
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from . import amp
-from .amp import custom_bwd, custom_fwd
+from .. import amp
+from ..amp import custom_bwd, custom_fwd
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 

@@ -17,28 +17,23 @@ from cnet.plan.compiled import compiled_plan
 from cnet.plan.lowering import lower
 from cnet.plan.narrowing import narrow
 from cnet.plan.oracle import reference_plan
-from test_plan_blocked import Of, _conv, _images
-from test_plan_int8 import INTEGERS, MIXED
+from plan.networks import INTEGERS, MIXED, Of, conv, images, kernels_of
 
 PRECISION = 2.0**-8
 """The largest relative error of a number that is rounded to bfloat16, and a bit more."""
 
 NARROW: dict[str, Callable[[Any], Any]] = INTEGERS | {
     "dilated depthwise": MIXED["dilated depthwise"],
-    "depthwise, wide strides": lambda x: _conv(_conv(x, 32, 4, groups=32, stride=3), 16, 1),
-    "odd channels": lambda x: _conv(_conv(x, 7), 19, 2),
-    "loads that fill no tile": lambda x: _conv(_conv(x, 272, 1), 80),
-    "many channels": lambda x: _conv(_conv(x, 176, 1), 48, dilation=2),
+    "depthwise, wide strides": lambda x: conv(conv(x, 32, 4, groups=32, stride=3), 16, 1),
+    "odd channels": lambda x: conv(conv(x, 7), 19, 2),
+    "loads that fill no tile": lambda x: conv(conv(x, 272, 1), 80),
+    "many channels": lambda x: conv(conv(x, 176, 1), 48, dilation=2),
 }
 """Functions of images with 32 channels whose steps all compute on bfloat16 images."""
 
 
 def _compile(function: Callable[[Any], Any], x: np.ndarray) -> Any:
     return cnet.compile(Of(function).eval(), x, dtype="bfloat16")
-
-
-def _kernels(plan: Any, x: np.ndarray) -> list[str]:
-    return [step.split()[0] for step, _ in plan.profile(x)]
 
 
 def _plans(
@@ -56,7 +51,7 @@ def _plans(
 
 @pytest.mark.parametrize("name", [*NARROW, *MIXED])
 def test_is_near_the_model(name: str) -> None:
-    function, x = (NARROW | MIXED)[name], _images()
+    function, x = (NARROW | MIXED)[name], images()
     with cnet.no_grad():
         expected = function(cnet.tensor(x)).numpy()
     error = np.abs(_compile(function, x)(x) - expected)
@@ -86,7 +81,7 @@ def test_equals_the_equations(
     name: str, isa: str, amx: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sum that is rounded to another bfloat16 changes later sums, by little."""
-    x = _images()
+    x = images()
     monkeypatch.setattr(runtime, "amx_is_used", lambda: amx)
     with cnet.use_isa(isa):
         actual, expected = _plans(NARROW[name], x, compiled_plan, reference_plan)
@@ -98,7 +93,7 @@ def test_equals_the_equations(
 def test_is_the_same_on_all_instruction_sets_but_amx(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    x, results = _images(), []
+    x, results = images(), []
     for way in WAYS:
         isa, amx = way.values
         if not amx:
@@ -111,8 +106,8 @@ def test_is_the_same_on_all_instruction_sets_but_amx(
 
 @pytest.mark.parametrize("name", NARROW)
 def test_all_steps_are_of_bfloat16(name: str) -> None:
-    x = _images()
-    kernels = _kernels(_compile(NARROW[name], x), x)
+    x = images()
+    kernels = kernels_of(_compile(NARROW[name], x), x)
     assert kernels[0] == "to_bfloat16"
     others = [kernel for kernel in kernels if not kernel.startswith("bfloat16")]
     assert set(others) <= {"to_bfloat16", "from_bfloat16", "unblock", "strided_copy"}, kernels
@@ -163,7 +158,7 @@ def test_numbers_that_are_not_finite(
     value: float, groups: int, isa: str, amx: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They spread as far as the filters reach, and no further; ReLU keeps NaN."""
-    x = _images()
+    x = images()
     x[0, 3, 4, 2] = value
     layers = nn.Conv2d(32, 32, 3, groups=groups, padding=1), nn.Conv2d(32, 16, 1), nn.ReLU()
     model = nn.Sequential(*layers).eval()
@@ -177,13 +172,13 @@ def test_numbers_that_are_not_finite(
 
 
 def test_max_pool_keeps_nan_and_infinities() -> None:
-    x = _images()
+    x = images()
     x[0, 3, 4, 2], x[0, 4], x[1, 0, 2, 2] = np.nan, -np.inf, np.inf
     identity = nn.Conv2d(32, 32, 1, groups=32, bias=False).eval()
     identity.weight.data[...] = 1
     model = nn.Sequential(identity, nn.MaxPool2d(3, 2, 1), identity).eval()
     plan = cnet.compile(model, x, dtype="bfloat16")
-    assert "bfloat16_max_pool2d" in _kernels(plan, x)
+    assert "bfloat16_max_pool2d" in kernels_of(plan, x)
     with cnet.no_grad():
         expected = F.max_pool2d(cnet.tensor(of_bfloat16(to_bfloat16(x))), 3, 2, 1).numpy()
     np.testing.assert_array_equal(plan(x), expected)

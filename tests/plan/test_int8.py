@@ -8,7 +8,6 @@ import pytest
 
 import cnet
 from cnet import _core, nn, runtime
-from cnet import functional as F
 from cnet.models import cifar_resnet20, mobilenet_v2, reference_cnn
 from cnet.plan.blocking import lay_out
 from cnet.plan.compiled import compiled_plan
@@ -16,47 +15,16 @@ from cnet.plan.lowering import lower
 from cnet.plan.narrowing import narrow
 from cnet.plan.oracle import reference_plan
 from cnet.plan.quantization import Int8
-from test_plan_blocked import Of, _conv, _images, _residual, _shortcut, _weight
-
-INTEGERS: dict[str, Callable[[Any], Any]] = {
-    "limits": lambda x: _conv(F.relu6(_conv(x, 40)), 20),
-    "residual": lambda x: _conv(_residual(x), 16),
-    "shortcut": lambda x: _conv(_shortcut(x), 16, 1),
-    "linear bottleneck": lambda x: _conv(_conv(x, 32, 1) + x, 16, 1),
-    "depthwise": lambda x: _conv(F.relu6(_conv(x, 32, 3, groups=32, padding=1)), 16, 1),
-    "depthwise, strided": lambda x: _conv(x, 32, 5, groups=32, padding=2, stride=2),
-    "groups": lambda x: _conv(x, 64, 3, groups=2, padding=1),
-    "wide strides": lambda x: _conv(x, 32, stride=3, padding=2),
-    "few outputs": lambda x: _conv(_conv(x, 3), 5, 1),
-    "max pool": lambda x: _conv(F.max_pool2d(F.relu(_conv(x, 20)), 3, 2, 1), 16),
-    "rows": lambda x: F.linear(
-        F.max_pool2d(_conv(x, 16), (10, 7)).flatten(1), _weight(10, 16).to(x.dtype)
-    ),
-}
-"""Functions of images with 32 channels whose steps all compute on 8-bit images."""
-
-MIXED: dict[str, Callable[[Any], Any]] = {
-    "activations": lambda x: _conv(F.silu(_conv(x, 40)), 20),
-    "global average": lambda x: _conv(F.adaptive_avg_pool2d(_conv(x, 20), 1), 16, 1),
-    "joined": lambda x: _conv(cnet.cat([_conv(x, 16), _conv(x, 32)], 1), 16),
-    "flattened": lambda x: F.linear(F.relu(_conv(x, 8)).flatten(1), cnet.eye(10, 560) / 4),
-    "dilated depthwise": lambda x: _conv(_conv(x, 32, 3, groups=32, dilation=2), 16, 1),
-    "result read twice": lambda x: (lambda y: y * y.mean((2, 3), keepdim=True))(_conv(x, 16)),
-}
-"""Functions with steps in float32."""
+from plan.networks import INTEGERS, MIXED, Of, conv, images, kernels_of
 
 
 def _compile(function: Callable[[Any], Any], x: np.ndarray) -> Any:
     return cnet.compile(Of(function).eval(), x, dtype="int8", calibration=x)
 
 
-def _kernels(plan: Any, x: np.ndarray) -> list[str]:
-    return [step.split()[0] for step, _ in plan.profile(x)]
-
-
 @pytest.mark.parametrize("name", [*INTEGERS, *MIXED])
 def test_is_near_the_model(name: str) -> None:
-    function, x = (INTEGERS | MIXED)[name], _images()
+    function, x = (INTEGERS | MIXED)[name], images()
     with cnet.no_grad():
         expected = function(cnet.tensor(x)).numpy()
     error = np.abs(_compile(function, x)(x) - expected)
@@ -70,7 +38,7 @@ def test_is_near_the_model(name: str) -> None:
 def test_equals_the_equations(
     name: str, isa: str, dots: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    x = _images()
+    x = images()
     with cnet.use_isa(isa):
         if dots > _core.active_dots():
             pytest.skip("the CPU has no such instructions beside these registers")
@@ -87,16 +55,16 @@ def test_equals_the_equations(
 
 @pytest.mark.parametrize("name", INTEGERS)
 def test_all_steps_are_quantized(name: str) -> None:
-    x = _images()
-    kernels = _kernels(_compile(INTEGERS[name], x), x)
+    x = images()
+    kernels = kernels_of(_compile(INTEGERS[name], x), x)
     assert kernels[0] == "quantize"
     others = [kernel for kernel in kernels if not kernel.startswith("quantize")]
     assert set(others) <= {"unblock", "strided_copy"}, kernels
 
 
 def test_profile_shows_what_is_not_quantized() -> None:
-    x = _images()
-    kernels = _kernels(_compile(MIXED["dilated depthwise"], x), x)
+    x = images()
+    kernels = kernels_of(_compile(MIXED["dilated depthwise"], x), x)
     assert "blocked_conv2d" in kernels
 
 
@@ -117,11 +85,11 @@ def test_architectures(build: Callable[[], nn.Module]) -> None:
 
 
 def test_results_of_calibration_that_change_in_place() -> None:
-    x = _images()
+    x = images()
 
     def function(x: Any) -> Any:
-        y = _conv(x, 16)
-        z = _conv(y, 16, 1)
+        y = conv(x, 16)
+        z = conv(y, 16, 1)
         return z + y.mul_(0)
 
     with cnet.no_grad():
@@ -147,7 +115,7 @@ def test_results_of_zeros_and_of_tiny_numbers() -> None:
 
 
 def test_percentiles_leave_out_extremes() -> None:
-    model, x = nn.Conv2d(3, 4, 1).eval(), _images()[:, :3].copy()
+    model, x = nn.Conv2d(3, 4, 1).eval(), images()[:, :3].copy()
     x[0, 0, 0, 0] = 1e4
     expected = cnet.compile(model, x)(x)[1:]
     errors = [

@@ -11,13 +11,13 @@ from cnet import functional as F
 from cnet.models import mobilenet_v2
 from cnet.plan import compiled
 from cnet.plan.split import Split
-from test_plan_blocked import Of, _conv
+from plan.networks import Of, conv
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "convolutions": lambda x: _conv(_conv(F.relu(_conv(x, 40)), 20), 8, 1),
-    "residual across": lambda x: (lambda y: _conv(y, 40, 3, padding=1) + y)(_conv(x, 40)),
-    "input across": lambda x: _conv(_conv(x, 40, 3, padding=1), 20, 3, padding=1) + x[:, :20],
-    "joined": lambda x: _conv(cnet.cat([_conv(x, 32), _conv(x, 32)], 1), 16),
+    "convolutions": lambda x: conv(conv(F.relu(conv(x, 40)), 20), 8, 1),
+    "residual across": lambda x: (lambda y: conv(y, 40, 3, padding=1) + y)(conv(x, 40)),
+    "input across": lambda x: conv(conv(x, 40, 3, padding=1), 20, 3, padding=1) + x[:, :20],
+    "joined": lambda x: conv(cnet.cat([conv(x, 32), conv(x, 32)], 1), 16),
 }
 
 

@@ -1,17 +1,14 @@
 """`torch.cuda` without a GPU: questions are answered, and work on a GPU raises RuntimeError."""
 
-import sys
 from typing import Any, NoReturn
 
-from . import cuda_amp as amp
-from .dtypes import TENSOR_TYPES
+from ..dtypes import TENSOR_TYPES
+from . import amp
 
 __all__ = [
-    "device", "device_count", "empty_cache", "init", "is_available", "is_bf16_supported",
+    "amp", "device", "device_count", "empty_cache", "init", "is_available", "is_bf16_supported",
     "is_initialized", "manual_seed", "manual_seed_all", "synchronize",
 ]  # fmt: skip
-
-sys.modules[f"{__name__}.amp"] = amp
 
 
 def is_available() -> bool:

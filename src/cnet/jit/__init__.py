@@ -3,14 +3,14 @@
 Values are those of the Python code, as in PyTorch with ``PYTORCH_JIT=0``.
 """
 
-import sys
-import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
+from . import annotations
+
 __all__ = [
-    "Final", "annotate", "export", "ignore", "is_scripting", "is_tracing", "load",
+    "Final", "annotate", "annotations", "export", "ignore", "is_scripting", "is_tracing", "load",
     "optimized_execution", "save", "script", "script_if_tracing", "script_method", "trace",
     "unused",
 ]  # fmt: skip
@@ -38,24 +38,7 @@ def script_method(fn: Marked) -> Marked:
     return fn
 
 
-def script_if_tracing(fn: Marked) -> Marked:
-    """Return the function unchanged."""
-    return fn
-
-
-def _overload_method(fn: Marked) -> Marked:
-    """Return the function unchanged."""
-    return fn
-
-
-def export(fn: Marked) -> Marked:
-    """Return the function unchanged."""
-    return fn
-
-
-def unused(fn: Marked) -> Marked:
-    """Return the function unchanged."""
-    return fn
+script_if_tracing = export = unused = _overload_method = script_method
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
@@ -98,12 +81,10 @@ def _refused(name: str) -> Any:
 
 trace, save, load = map(_refused, ("trace", "save", "load"))
 
-sys.modules[f"{__name__}.annotations"] = typing
-
 
 def __getattr__(name: str) -> Any:
     if name == "ScriptModule":
-        from .nn import Module
+        from ..nn import Module
 
         return Module
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

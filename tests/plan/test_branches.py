@@ -13,13 +13,13 @@ from cnet import functional as F
 from cnet.plan import compiled
 from cnet.plan.arena import place
 from cnet.plan.steps import Step
-from test_plan_blocked import Of, _conv
+from plan.networks import Of, conv
 
 
 def _block(x: Any, inner: int = 400, size: int = 3, stride: int = 1) -> Any:
-    y = F.relu6(_conv(x, inner, 1))
-    y = F.relu6(_conv(y, inner, size, padding=size // 2, groups=inner, stride=stride))
-    return _conv(y, 64, 1)
+    y = F.relu6(conv(x, inner, 1))
+    y = F.relu6(conv(y, inner, size, padding=size // 2, groups=inner, stride=stride))
+    return conv(y, 64, 1)
 
 
 DIVIDED: dict[str, Callable[[Any], Any]] = {
@@ -32,11 +32,11 @@ DIVIDED: dict[str, Callable[[Any], Any]] = {
 WHOLE: dict[str, Callable[[Any], Any]] = {
     "limited": lambda x: F.relu(_block(x)),
     "few products": lambda x: _block(x, 96),
-    "read twice": lambda x: (lambda y: _conv(F.relu(y), 64, 1) + _conv(y, 64, 1))(
-        _conv(_conv(x, 400, 1), 400, groups=400, padding=1)
+    "read twice": lambda x: (lambda y: conv(F.relu(y), 64, 1) + conv(y, 64, 1))(
+        conv(conv(x, 400, 1), 400, groups=400, padding=1)
     ),
-    "not depthwise": lambda x: _conv(_conv(_conv(x, 320, 1), 320, 3, groups=2), 64, 1),
-    "not pointwise": lambda x: _conv(_conv(_conv(x, 400, 1), 400, groups=400), 64, 3),
+    "not depthwise": lambda x: conv(conv(conv(x, 320, 1), 320, 3, groups=2), 64, 1),
+    "not pointwise": lambda x: conv(conv(conv(x, 400, 1), 400, groups=400), 64, 3),
 }
 
 
