@@ -55,19 +55,19 @@ static inline range inner_columns(const cnet_window2d *g) {
     return (range){first.begin, max_size(first.begin, min_size(first.end, last.end))};
 }
 
-/* Those whose taps all lie in the image, and vectors at them in the images. */
-static inline range inner_outputs(const cnet_window2d *g, ptrdiff_t row) {
-    const range rows = inside(row % g->oh * g->sh - g->ph, g->dh, g->h, g->kh);
-    range outputs = inner_columns(g);
-    if (rows.end - rows.begin < g->kh)
-        outputs.end = outputs.begin;
-    const ptrdiff_t image = row / g->oh * g->h * g->w, cells = g->n * g->h * g->w * g->c;
-    const ptrdiff_t last_tap = g->dh * (g->kh - 1) * g->w + g->dw * (g->kw - 1);
-    while (outputs.end > outputs.begin &&
-           (image + first_tap(g, row, outputs.end - 1) + last_tap) * g->c + round_up(g->c, LANES) >
-               cells)
-        outputs.end--;
-    return outputs;
+/* Those of `columns`, from inner_columns, whose taps all lie in the image, and vectors at them in
+ * the images. */
+static inline range inner_outputs(const cnet_window2d *g, range columns, ptrdiff_t row) {
+    const ptrdiff_t image = row / g->oh, top = row % g->oh * g->sh - g->ph;
+    const ptrdiff_t bottom = top + g->dh * (g->kh - 1);
+    if (top < 0 || bottom >= g->h)
+        return (range){columns.begin, columns.begin};
+    const ptrdiff_t cells = g->n * g->h * g->w * g->c - round_up(g->c, LANES);
+    const ptrdiff_t last_row = (image * g->h + bottom) * g->w;
+    while (columns.end > columns.begin &&
+           (last_row + (columns.end - 1) * g->sw - g->pw + g->dw * (g->kw - 1)) * g->c > cells)
+        columns.end--;
+    return columns;
 }
 
 /* Channels from `at` on, `count` of them. A vector may read the cells that follow, up to `end`. */
@@ -79,6 +79,15 @@ static inline vec channels_at(const real *x, ptrdiff_t at, ptrdiff_t count, ptrd
 static inline vec few_channels_at(const real *x, ptrdiff_t at, ptrdiff_t count, ptrdiff_t end) {
     const vec cells = channels_at(x, at, count, end);
     return select_cell(lane_numbers() < splat(count), cells, (vec){0});
+}
+
+/* Stores some channels. A vector may extend into cells that are written later, up to `end`. */
+static inline void store_channels(real *to, ptrdiff_t at, ptrdiff_t count, ptrdiff_t end,
+                                  vec values) {
+    if (at + LANES <= end)
+        store(to + at, values);
+    else
+        store_run(to + at, values, count);
 }
 
 #endif
