@@ -182,7 +182,7 @@ def test_functions_of_integers():
         (lambda x: F.softshrink(x, -1), ValueError, "softshrink: lambd must not be negative"),
         (lambda x: F.rrelu(x, 1, 0.5), ValueError, "rrelu: lower must not exceed upper"),
         (lambda x: F.glu(x, 0), ValueError, r"glu: input.shape\[0\] must be even \(got 3\)"),
-        (lambda x: F.glu(x, 2), IndexError, "glu: axis 2 is out of bounds"),
+        (lambda x: F.glu(x, 2), IndexError, "glu: dim must be in range for 2 dimensions"),
         (lambda x: F.glu(x[0, 0]), ValueError, "glu: input must have at least 1 dimension"),
         (lambda x: F.prelu(x, x), ValueError, "prelu: weight must have at most 1 dimension"),
         (lambda x: F.prelu(x, x[0, :2]), ValueError, "prelu: .* 2 and 4 channels"),

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -76,7 +77,6 @@ class _Clock:
         return [
             module.register_forward_pre_hook(self._before),
             module.register_forward_hook(self._after),
-            module.register_full_backward_pre_hook(self._reached),
         ]
 
     def _before(self, module: Module, args: Any) -> None:
@@ -85,8 +85,11 @@ class _Clock:
     def _after(self, module: Module, args: Any, output: Any) -> None:
         seconds = perf_counter() - self._started[module]
         self.forward[module] = self.forward.get(module, 0.0) + seconds
+        for result in tensors(output):
+            if result.requires_grad:
+                result.register_hook(partial(self._reached, module))
 
-    def _reached(self, module: Module | None, gradients: Any = None) -> None:
+    def _reached(self, module: Module | None, gradient: Any = None) -> None:
         """The backward pass is at a module: what ran until now was the one before."""
         before, started = self._running
         now = perf_counter()

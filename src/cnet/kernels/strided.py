@@ -37,11 +37,6 @@ def assemble(arrays: tuple[Array, ...], shape: Shape, parts: Parts) -> Array:
     return y
 
 
-def _whole(shape: Shape, g: tuple[int, ...] | None) -> Parts | None:
-    """The parts for `assemble` that copy an array of a shape; None if `g` is None."""
-    return None if g is None else _packed(g if prod(shape) else None)
-
-
 def _packed(*pairs: tuple[int, ...] | None) -> Parts:
     return tuple([None if pair is None else _PAIR.pack(*pair) for pair in pairs])
 
@@ -247,17 +242,19 @@ def flip(x: Array, axes: Sequence[int]) -> Array:
     try:
         f = "flip"
         x = _check.array(f, "x", x)
-        parts = _flipped(x.shape, tuple(axes))
-        if parts is None:
-            return np.ascontiguousarray(np.flip(x, tuple(axes)))
-        return assemble((x,), x.shape, parts)
+        y, g = _memory.empty(x.shape, x.dtype), _flipped(x.shape, tuple(axes))
+        if g is None:  # more axes than the kernel visits
+            y[...] = np.flip(x, tuple(axes))
+        elif x.size:
+            call("strided_copy", x, y, g)
+        return y
     except Exception as error:
         explain(error, flip, (x, axes), {})
 
 
 @lru_cache(maxsize=1024)
-def _flipped(shape: Shape, axes: Shape) -> Parts | None:
-    """The parts for `assemble` of an array with its axes reversed; None if there are too many."""
+def _flipped(shape: Shape, axes: Shape) -> tuple[int, ...] | None:
+    """How the kernel visits an array and its copy with the axes reversed."""
     ndim = len(shape)
     if not all(-ndim <= axis < ndim for axis in axes):
         raise ValueError(f"flip: axes must be in range for {ndim} dimensions (got {axes})")
@@ -267,7 +264,7 @@ def _flipped(shape: Shape, axes: Shape) -> Parts | None:
     strides = strides_of(shape)
     steps = [-step if axis in reverse else step for axis, step in enumerate(strides)]
     first = sum([(shape[axis] - 1) * strides[axis] for axis in reverse])
-    return _whole(shape, pair((1, *shape), (0, *steps), (0, *strides), first))
+    return pair((1, *shape), (0, *steps), (0, *strides), first)
 
 
 def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:
@@ -306,26 +303,26 @@ def permute(x: Array, shape: Shape, axes: Sequence[int]) -> Array:
     """
     try:
         x = _check.array("permute", "x", x)
-        size, y_shape, parts, is_slow = _permuted(tuple(shape), tuple(axes))
+        size, y_shape, g, is_slow = _permuted(tuple(shape), tuple(axes))
         if x.size != size:
             raise ValueError(
                 f"permute: shape must have as many elements as x (got {tuple(shape)} and {x.shape})"
             )
-        if parts is not None and (not is_slow or current.recorder is not None):
-            return assemble((x,), y_shape, parts)
         y = _memory.empty(y_shape, x.dtype)
-        y[...] = x.reshape(shape).transpose(axes)
+        if g is None or (is_slow and current.recorder is None):
+            y[...] = x.reshape(shape).transpose(axes)
+        elif size:
+            call("strided_copy", x, y, g)
         return y
     except Exception as error:
         explain(error, permute, (x, shape, axes), {})
 
 
 @lru_cache(maxsize=1024)
-def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, Parts | None, bool]:
-    """The number of elements, the shape of the result, and the parts for `assemble`.
+def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, tuple[int, ...] | None, bool]:
+    """The number of elements, the shape of the result, and how the kernel visits both.
 
-    The parts are None if there are too many axes. And whether NumPy copies faster: the elements of
-    long rows are not contiguous in memory.
+    And whether NumPy copies faster: the elements of long rows are not contiguous in memory.
     """
     if sorted(axes) != [*range(len(shape))]:
         raise ValueError(
@@ -336,7 +333,7 @@ def _permuted(shape: Shape, axes: Shape) -> tuple[int, Shape, Parts | None, bool
     source, target = [strides[axis] for axis in axes], strides_of(y_shape)
     g = pair((1, *y_shape), (0, *source), (0, *target)) or pair(y_shape, source, target)
     reads_far = len(axes) > 0 and axes[-1] != len(shape) - 1 and shape[axes[-1]] > _SHORT
-    return prod(shape), y_shape, _whole(shape, g), reads_far
+    return prod(shape), y_shape, g, reads_far
 
 
 def is_basic(parts: tuple[Any, ...]) -> bool:

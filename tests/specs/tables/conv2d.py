@@ -128,6 +128,8 @@ class Conv2dCase(Case):
         """Whether an algorithm can compute the result, the gradient of x, and of the weights."""
         s, (rows, columns) = self.sizes, self.ends
         full = 0 not in self.x_shape + self.weight_shape
+        if self.x_shape[0] == 0:  # there is nothing to compute
+            return True, True, True
         if algorithm == "depthwise":
             own = s.c == s.g and s.o <= 8 * s.c and max(s.sh, s.sw) <= 8
             return (full and own,) * 3
