@@ -117,3 +117,28 @@ def test_masks_that_a_step_computes_are_not_captured_unless_it_is_strict():
         assert step.replayed == is_captured
         for x in map(cnet.tensor, OTHERS):
             np.testing.assert_array_equal(step(x).numpy(), function(x).numpy())
+
+
+@pytest.mark.parametrize("function", ["mul", "where", "clone", "masked_fill", "double"])
+def test_results_have_the_layout_of_eager_steps(function):
+    """Sums in another order have other bits."""
+    functions = {
+        "mul": lambda x: x * x,
+        "where": lambda x: cnet.where(x > 0, x, x),
+        "clone": lambda x: x.clone(),
+        "masked_fill": lambda x: x.masked_fill(x > 1, 0.5),
+        "double": lambda x: x.double(),
+    }
+
+    def step(x):
+        y = functions[function](x.transpose(0, 2))
+        strides.add(y.stride())
+        return y.sum()
+
+    strides = set()
+    captured = cnet.capture(step)
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        x = cnet.tensor(rng.standard_normal((6, 3, 8), np.float32))
+        assert captured(x).item() == step(x).item()
+    assert strides == {(1, 8, 24)}

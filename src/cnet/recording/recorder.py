@@ -414,4 +414,7 @@ def _own(result: Any, edge: Any = None) -> Any:
     if not isinstance(result, np.ndarray):
         return result
     dtype = result.dtype if edge is None else edge[0].outputs[edge[1]][1]
+    result = np.asarray(result, dtype)
+    if result.base is None and result.flags.writeable:  # in the layout of eager steps
+        return result
     return np.require(result, dtype, ("C", "W"))
