@@ -26,9 +26,7 @@ typedef struct {
     vec low, high;
 } limits;
 
-static inline vec limited(vec x, const limits *l) {
-    return at_most(at_least(x, l->low), l->high);
-}
+static inline vec limited(vec x, const limits *l) { return at_most(at_least(x, l->low), l->high); }
 
 /* A register tile sums the bias and x[p] * filter for each of its pixels p and each tap, which is
  *     TILE_ELEMENTS  one number of a plane, with neighbouring pixels 1 apart;
