@@ -154,5 +154,21 @@ def is_autocast_available(device_type: str) -> bool:
 
 
 def is_autocast_enabled(device_type: str | None = None) -> bool:
-    """Whether mixed precision is in use: always False."""
+    """Whether mixed precision is in use: always False.
+
+    Parameters
+    ----------
+    device_type : str, optional
+        Ignored.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.is_autocast_enabled()
+    False
+    """
     return False

@@ -200,8 +200,13 @@ static void cross_entropy_backward_case(loss_arguments *a, int with_weight) {
         for (ptrdiff_t j = 0; j < a->c; j++)
             mass += share_of(a, target[i], j);
         lse[i] = rounded(log_sum_exp(x, a->c));
+        /* Sums of rows with large logits are not 1, since lse[i] is rounded. */
+        double whole = fabs(lse[i]) > 16 ? 0 : 1;
+        for (ptrdiff_t j = 0; j < a->c && fabs(lse[i]) > 16; j++)
+            whole += exp(x[j] - lse[i]);
         for (ptrdiff_t j = 0; j < a->c && is_class(a, target[i]); j++) {
-            const double softmax = mass * exp(x[j] - lse[i]), share = share_of(a, target[i], j);
+            const double softmax = mass * exp(x[j] - lse[i]) / whole;
+            const double share = share_of(a, target[i], j);
             dlogits[i * a->c + j] = (sum){
                 .value = grad[i] * (softmax - share),
                 .scale = fabs(grad[i]) * (softmax * (1 + fabs(x[j] - lse[i])) + share),
