@@ -28,11 +28,11 @@ typedef struct {
 
 static inline vec limited(vec x, const limits *l) { return at_most(at_least(x, l->low), l->high); }
 
-/* A register tile sums the bias and x[p] * filter for each of its pixels p and each tap, which is
+/* What a register tile sums: x[p] * filter for each of its pixels p and each tap, where a tap is
  *     TILE_ELEMENTS  one number of a plane, with neighbouring pixels 1 apart;
  *     TILE_BLOCKS    the numbers of a block, with neighbouring pixels BLOCK apart;
  *     TILE_STRIDED   the same with pixels 2 * BLOCK apart;
- *     TILE_SUMS      as TILE_BLOCKS, without bias, and sums are stored as they are;
+ *     TILE_SUMS      as TILE_BLOCKS, and sums are stored as they are;
  *     TILE_CHANNELS  a block of channels, each with its own filter;
  *     TILE_CHANNELS_STRIDED  the same with pixels 2 * BLOCK apart. */
 typedef enum {

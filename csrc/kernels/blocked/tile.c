@@ -1,5 +1,4 @@
-/* Register tiles of blocked convolutions: sums over taps for a few pixels and one block of outputs,
- * beginning with the bias.
+/* Register tiles of blocked convolutions: sums over taps for a few pixels and one block of outputs.
  *
  * A tap of one number is multiplied with a vector of filters for each pixel. The sizes of a tile
  * are constants of the code, so that the sums stay in registers. */
@@ -11,18 +10,24 @@ enum { FILTERS_AHEAD = 64 };
 
 #define UNROLLED static inline __attribute__((always_inline))
 
-/* Adds the residual to the sums of a row, limits and stores them. */
+/* Adds the bias and the residual to the sums of a row, limits and stores them. */
 UNROLLED void finish_row(const tile *t, ptrdiff_t row, int width, const vec *sums,
                          const int has_residual) {
     const limits l = t->limits;
     real *y = t->y + row;
-#pragma GCC unroll 2
-    for (int v = 0; v < width * BLOCK_VECTORS; v++) {
-        vec sum = sums[v];
-        if (has_residual)
-            sum += load(t->residual + row + v * LANES);
-        store(y + v * LANES, limited(sum, &l));
-    }
+    vec bias[BLOCK_VECTORS];
+    for (int v = 0; v < BLOCK_VECTORS; v++)
+        bias[v] = load(t->bias + v * LANES);
+#pragma GCC unroll 1
+    for (int p = 0; p < width; p++, sums += BLOCK_VECTORS)
+#pragma GCC unroll 4
+        for (int v = 0; v < BLOCK_VECTORS; v++) {
+            const ptrdiff_t at = p * BLOCK + v * LANES;
+            vec sum = sums[v] + bias[v];
+            if (has_residual)
+                sum += load(t->residual + row + at);
+            store(y + at, limited(sum, &l));
+        }
 }
 
 /* Finishes the rows of a tile. One function for all tiles, because unrolled code would be as large
@@ -37,12 +42,7 @@ static __attribute__((noinline)) void finish(const tile *t, int rows, int width,
 
 UNROLLED void compute(const tile *t, const int rows, const int width, const ptrdiff_t step,
                       const int depth, const int has_channels, const int is_sum) {
-    vec sums[MOST_PIXELS][BLOCK_VECTORS];
-#pragma GCC unroll 28
-    for (int p = 0; p < rows * width; p++)
-#pragma GCC unroll 4
-        for (int v = 0; v < BLOCK_VECTORS; v++)
-            sums[p][v] = is_sum ? (vec){0} : load(t->bias + v * LANES);
+    vec sums[MOST_PIXELS][BLOCK_VECTORS] = {0};
     const real *filters = t->filters;
     for (ptrdiff_t k = 0; k < t->taps; k++) {
         const real *x[4];
