@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
-from functools import wraps
-from typing import Any, Self, TypeAlias
+from functools import cached_property, wraps
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -105,7 +105,6 @@ class Optimizer(Explained):
 
     _scalars: frozenset[str] = frozenset({"step"})
     """Names of entries of the state that keep their dtype when they are loaded."""
-    _hooks: Hooks
     _opt_called = False
     """Whether `step` was called; schedulers warn if it was not."""
 
@@ -114,11 +113,10 @@ class Optimizer(Explained):
         if "step" in vars(cls):
             cls.step = _run_hooks_around(cls.step)  # type: ignore[method-assign]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        # Wrappers of another optimizer often do not call `__init__`.
-        self = object.__new__(cls)
-        self._hooks = Hooks()
-        return self
+    @cached_property
+    def _hooks(self) -> Hooks:
+        # Made when used: wrappers of another optimizer often do not call `__init__`.
+        return Hooks()
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
