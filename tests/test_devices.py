@@ -155,11 +155,11 @@ def test_older_types_of_tensors():
 
 
 def test_paths_of_pytorch():
-    from cnet.autograd.function import Function, InplaceFunction, once_differentiable
     from cnet.autograd.variable import Variable
     from cnet.nn.parallel._functions import Broadcast, ReduceAddCoalesced
     from cnet.nn.parallel.data_parallel import DataParallel
 
+    from cnet.autograd.function import Function, InplaceFunction, once_differentiable
     from cnet.jit.annotations import List
     from cnet.nn.attention import SDPBackend, sdpa_kernel
 

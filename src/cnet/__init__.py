@@ -6,7 +6,7 @@ from . import _lazy, dtypes
 
 _FREE = {
     "_check", "_core", "_cpus", "_explained", "_files", "_sizes", "_warning", "accelerate",
-    "arrays", "dropin", "dtypes", "geometry", "grad_mode", "kernels", "replay", "runtime",
+    "arrays", "dropin", "dtypes", "geometry", "kernels", "modes", "replay", "runtime",
 }  # fmt: skip
 """Submodules that do not need the names of `_public`."""
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from ._warning import warn
 from .arrays import Array
+from .autograd.engine import Variable
 from .dtypes import DType, as_dtype, of_number
-from .engine import Variable
 from .size import Size
 
 

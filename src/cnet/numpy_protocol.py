@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .changes import changed
-from .engine import Variable
+from .autograd.changes import changed
+from .autograd.engine import Variable
 
 counterparts: dict[Any, Callable[..., Any]] = {}
 """For each ufunc or other NumPy function, the function of tensors that replaces it."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .grad_mode import current
+from .modes import current
 
 Array = npt.NDArray[Any]
 

@@ -12,16 +12,17 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from . import autograd, engine, numpy_protocol, printing
+from . import autograd, numpy_protocol, printing
 from ._explained import explain
 from ._methods import Methods
 from .arrays import boolean
+from .autograd import engine
+from .autograd.engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, HookHandle, Hooks, Variable, wrap
 from .construction import constructed, note_volatile, numbers, to_array
 from .devices import CPU, Place, device, require_cpu
 from .dtypes import DType
-from .engine import AFTER_OTHER_HOOKS, UNWATCHED, Array, HookHandle, Hooks, Variable, wrap
-from .grad_mode import current
 from .layouts import strided
+from .modes import current
 from .replay import note_read
 from .size import Size
 

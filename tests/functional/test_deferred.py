@@ -13,7 +13,7 @@ import pytest
 import cnet
 from cnet import functional as F
 from cnet import nn
-from cnet.changes import owner
+from cnet.autograd.changes import owner
 from cnet.functional import conv
 from cnet.functional._deferred import Deferred, Source
 from cnet.operations.joining import Cat
@@ -314,7 +314,7 @@ def test_the_norm_adds_to_gradients_that_arrived_before(
         arrays.append(a.shape)
         return np.add(a, b, out)
 
-    monkeypatch.setattr(cnet.propagation, "adding", adding)
+    monkeypatch.setattr(cnet.autograd.propagation, "adding", adding)
 
     def results(deferred: bool) -> list[Any]:
         cnet.manual_seed(0)

@@ -11,7 +11,7 @@ import pytest
 
 import cnet
 from cnet import nn, training
-from cnet.changes import owner
+from cnet.autograd.changes import owner
 from cnet.recording.buffers import Buffer, place
 from cnet.utils.data import ArrayDataset, DataLoader
 

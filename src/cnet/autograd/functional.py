@@ -7,7 +7,8 @@ import numpy as np
 
 from .._explained import explained
 from ..tensor import Tensor
-from . import enable_grad, grad, refuse_create_graph
+from .grad_mode import enable_grad
+from .propagation import grad, refuse_create_graph
 
 __all__ = ["jacobian", "vjp"]
 

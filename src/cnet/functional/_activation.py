@@ -3,7 +3,7 @@
 from typing import Literal
 
 from ..arrays import FLOAT32, FLOAT64
-from ..inplace import apply_in_place
+from ..autograd.inplace import apply_in_place
 from ..operations._elementwise import COMPILED
 from ..operations._promotion import common_number, require_float
 from ..tensor import Tensor, TensorLike, array_of, as_tensor

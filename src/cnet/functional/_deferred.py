@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import changes, kernels
-from ..calls import Operation
-from ..engine import Array, Context, Edge, Variable, wrap
-from ..grad_mode import current
+from .. import kernels
+from ..autograd import changes
+from ..autograd.calls import Operation
+from ..autograd.engine import Array, Context, Edge, Variable, wrap
 from ..kernels.norm import ACTIVATIONS, FROM_RESULT
+from ..modes import current
 from ..operations._elementwise import COMPILED, Elementwise
 from ..operations.arithmetic import Add
 from ..tensor import Tensor

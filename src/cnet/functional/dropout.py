@@ -9,7 +9,7 @@ from .. import random
 from .._explained import explained
 from .._warning import warn
 from ..autograd import Array, Context, Operation
-from ..inplace import apply_in_place
+from ..autograd.inplace import apply_in_place
 from ..operations._promotion import require_float
 from ..tensor import Tensor, TensorLike, as_tensor
 

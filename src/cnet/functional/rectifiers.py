@@ -8,7 +8,7 @@ import numpy as np
 from .. import random
 from .._explained import explain, explained
 from ..autograd import Array, Context, Operation
-from ..inplace import apply_in_place
+from ..autograd.inplace import apply_in_place
 from ..operations._common import unbroadcast
 from ..operations._elementwise import COMPILED, by_kernel
 from ..operations._promotion import require_float

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import _core
-from ..grad_mode import current
+from ..modes import current
 from ..runtime import reference_is_active
 
 call = _core.call

@@ -12,7 +12,7 @@ import numpy as np
 from .. import _check, geometry
 from .._explained import explain
 from ..arrays import FLOAT32, FLOAT64, Array, Shape
-from ..grad_mode import current
+from ..modes import current
 from ..replay import constant
 from . import _memory, plain
 from ._dispatch import call

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
+from ..autograd.grad_mode import no_grad
 from ..dtypes import DType
-from ..grad_mode import no_grad
 from ..tensor import Tensor
 from . import init
 from ._arguments import integer, parameter_dtype

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 from .._warning import warn
 from ..autograd import Context, Operation
-from ..grad_mode import is_grad_enabled
-from ..inplace import note_replacement, note_shared_memory
+from ..autograd.grad_mode import is_grad_enabled
+from ..autograd.inplace import note_replacement, note_shared_memory
 from ..tensor import Tensor, array_of
 
 Hooks: TypeAlias = Mapping[int, Callable[..., Any]]

@@ -5,8 +5,8 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from .. import functional as F
+from ..autograd.grad_mode import no_grad
 from ..dtypes import DType
-from ..grad_mode import no_grad
 from ..tensor import Tensor, as_tensor
 from . import init
 from ._arguments import integer, parameter_dtype

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from .._warning import warn
-from ..engine import HookHandle
-from ..grad_mode import current
+from ..autograd.engine import HookHandle
+from ..modes import current
 from .backward_hooks import BackwardHooks
 
 Hook: TypeAlias = Callable[..., Any]

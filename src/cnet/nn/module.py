@@ -5,7 +5,7 @@ from textwrap import indent
 from typing import Any, Self
 
 from .._explained import Explained
-from ..propagation import zero_grad
+from ..autograd.propagation import zero_grad
 from .conversion import Convertible
 from .hooks import Hooked
 from .state import Stateful

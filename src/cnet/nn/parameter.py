@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .._explained import explain, explained
+from ..autograd.engine import Variable
 from ..dtypes import DType, as_dtype, get_default_dtype
-from ..engine import Variable
 from ..tensor import Tensor
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]

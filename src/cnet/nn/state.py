@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..engine import HookHandle
+from ..autograd.engine import HookHandle
 from ..size import Size
 from ..tensor import Tensor, array_of
 from .parameter import Parameter, is_lazy

@@ -24,7 +24,7 @@ from .. import kernels
 from .._explained import explain
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation, Variable
-from ..calls import Signature
+from ..autograd.calls import Signature
 from ..kernels import plain
 from ..kernels.elementwise import SAVED, as_floats
 from ..kernels.strided import filled

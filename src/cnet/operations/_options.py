@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from ..autograd import Array
+from ..autograd.engine import wrap
 from ..devices import Place, require_cpu
 from ..dtypes import DType, as_dtype, of_number
-from ..engine import wrap
 from ..layouts import memory_format, preserve_format, require_strided
 from ..random import default_generator
 from ..replay import values_of

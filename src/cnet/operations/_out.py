@@ -13,7 +13,7 @@ import numpy as np
 
 from .._explained import explain
 from ..autograd import Array
-from ..grad_mode import current
+from ..modes import current
 from ..tensor import Tensor
 from ._strided import may_overlap
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Context, Operation
+from ..autograd.inplace import apply_in_place
 from ..dtypes import can_hold
-from ..inplace import apply_in_place
 from ..tensor import Tensor
 from ._common import unbroadcast, weak
 

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import kernels, propagation
+from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
-from ..autograd import Array, Context, Operation
+from ..autograd import Array, Context, Operation, propagation
+from ..autograd.inplace import apply_in_place
 from ..dtypes import of_number
-from ..grad_mode import current
-from ..inplace import apply_in_place
 from ..kernels import plain
 from ..kernels.elementwise import as_floats
+from ..modes import current
 from ..tensor import Number, Operand, Tensor, TensorLike, array_of
 from ._blocks import blockwise
 from ._common import also_numbers_first, unbroadcast, weak

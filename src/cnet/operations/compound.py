@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
-from ..inplace import apply_in_place
+from ..autograd.inplace import apply_in_place
 from ..tensor import Number, Operand, Tensor, TensorLike
 from ._common import also_numbers_first, weak
 from ._elementwise import by_kernel, define, direct

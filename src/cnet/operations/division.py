@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..autograd import Array, Context
-from ..inplace import apply_in_place
+from ..autograd.inplace import apply_in_place
 from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike
 from ._common import unbroadcast, weak

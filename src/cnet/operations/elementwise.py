@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
-from ..inplace import apply_in_place
+from ..autograd.inplace import apply_in_place
 from ..tensor import Operand, Tensor, TensorLike
 from ._elementwise import by_kernel, compiled, define, direct, formula
 from ._promotion import common, only_floats

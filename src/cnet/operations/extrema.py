@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..autograd import Array, Context, Operation
-from ..engine import wrap
+from ..autograd.engine import wrap
 from ..kernels.reduce import reduce_small
 from ..replay import again
 from ..tensor import Axis, Tensor, TensorLike, array_of

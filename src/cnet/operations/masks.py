@@ -6,7 +6,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..autograd import Array, Context, Operation
-from ..engine import wrap
+from ..autograd.engine import wrap
 from ..kernels import plain
 from ..replay import values_of
 from ..tensor import Operand, Tensor, TensorLike, array_of

@@ -11,10 +11,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from .. import numpy_protocol
 from .._explained import explained
 from .._methods import Methods
-from ..calls import Operation
-from ..engine import Variable
-from ..grad_mode import current
-from ..inplace import apply_in_place
+from ..autograd.calls import Operation
+from ..autograd.engine import Variable
+from ..autograd.inplace import apply_in_place
+from ..modes import current
 from ._common import weak as weak
 from ._out import accepts_out, declares_out
 from ._writing import write_back

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inplace import take_over
+from ..autograd.inplace import take_over
 from ..tensor import Tensor
 from ._options import sizes
 from .axes import t, transpose

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
-from ..inplace import apply_in_place
+from ..autograd.inplace import apply_in_place
 from ..tensor import Tensor, TensorLike
 from ._elementwise import by_kernel, define, formula, zeros
 from ._promotion import common, common_number, only_floats

@@ -12,8 +12,8 @@ import numpy as np
 from .. import kernels
 from .._explained import explained
 from ..autograd import Array
+from ..autograd.engine import wrap
 from ..dtypes import float16, float32, get_default_dtype, int64
-from ..engine import wrap
 from ..tensor import Number, Tensor, TensorLike, array_of
 from ._dims import broadcast
 from ._draws import draw_integers, draw_normal, draw_uniform, draw_words, draw_zeros_and_ones

@@ -12,7 +12,7 @@ import numpy as np
 from .. import kernels
 from ..arrays import FLOAT32, FLOAT64
 from ..autograd import Array, Context, Operation
-from ..inplace import apply_in_place
+from ..autograd.inplace import apply_in_place
 from ..kernels import plain
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._common import unbroadcast, weak

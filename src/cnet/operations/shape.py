@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import changes
 from .._explained import explained
-from ..autograd import Array, Context, ViewOperation
+from ..autograd import Array, Context, ViewOperation, changes
 from ..dtypes import as_dtype
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim, unbroadcast

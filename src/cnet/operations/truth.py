@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
-from ..engine import wrap
+from ..autograd.engine import wrap
 from ..replay import again
 from ..tensor import Axis, Tensor, TensorLike, array_of
 from ._common import also_dim

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..engine import HookHandle
+from ..autograd.engine import HookHandle
 
 Hook: TypeAlias = Callable[..., Any]
 

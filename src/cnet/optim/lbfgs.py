@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..grad_mode import enable_grad
+from ..autograd.grad_mode import enable_grad
 from ..tensor import Tensor, make_writable
 from .line_search import Point, strong_wolfe
 from .optimizer import Closure, Optimizer, Params

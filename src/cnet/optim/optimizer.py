@@ -10,8 +10,8 @@ import numpy as np
 
 from .._explained import Explained
 from .._warning import warn
-from ..grad_mode import current
-from ..propagation import zero_grad
+from ..autograd.propagation import zero_grad
+from ..modes import current
 from ..tensor import Tensor
 from .hooks import Hooks
 

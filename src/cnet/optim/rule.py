@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..grad_mode import enable_grad
+from ..autograd.grad_mode import enable_grad
 from ..tensor import Tensor, make_writable
 from .optimizer import Closure, Optimizer
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from typing import Any, TypeAlias
 
-from ..grad_mode import no_grad
+from ..autograd.grad_mode import no_grad
 from ..nn import Module
 from ..nn.norm.batch import _BatchNorm
 from ..tensor import Tensor, tensor

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array, Call, Variable, listing_calls, no_grad
-from ..changes import owner
+from ..autograd.changes import owner
 from ..tensor import Tensor
 from . import rules as rules
 from .steps import RULES, Step, Value, elementwise

@@ -8,8 +8,8 @@ from weakref import ref
 import numpy as np
 
 from ..arrays import Array
-from ..changes import owner
-from ..engine import Variable
+from ..autograd.changes import owner
+from ..autograd.engine import Variable
 
 ALIGNMENT = 64  # CNET_ALIGNMENT in cnet.h
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import _core
 from ..arrays import Array
-from ..changes import changed
-from ..engine import Hooks, Variable
+from ..autograd.changes import changed
+from ..autograd.engine import Hooks, Variable
 from ..runtime import empty_cache
 from .buffers import Buffer, Use, arrays_in, identical, mapped, place
 from .calls import Call

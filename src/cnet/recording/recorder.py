@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from ..changes import owner
-from ..engine import Context, Variable, wrap
-from ..grad_mode import current
+from ..autograd.changes import owner
+from ..autograd.engine import Context, Variable, wrap
 from ..kernels import _dispatch
+from ..modes import current
 from ..random import get_rng_state
 from ..runtime import redirect_kernels
 from .buffers import Buffer, Buffers, arrays_in

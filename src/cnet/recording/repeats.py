@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..changes import owner
-from ..engine import Context, Variable
+from ..autograd.changes import owner
+from ..autograd.engine import Context, Variable
 from .buffers import arrays_in
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..autograd.engine import Variable
 from ..dtypes import get_default_dtype
-from ..engine import Variable
-from ..grad_mode import current
 from ..kernels._memory import empty
+from ..modes import current
 from ..random import get_rng_state, set_rng_state
 from ..runtime import current_isa, empty_cache, exact_is_on, reference_is_active
 from ..tensor import Tensor

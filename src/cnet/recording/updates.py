@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import _core
 from ..arrays import Array
-from ..engine import Variable
+from ..autograd.engine import Variable
 from .buffers import arrays_in, identical
 from .calls import Call
 from .repeats import Repeat

@@ -8,8 +8,8 @@ from ... import kernels
 from ..._check import are_channels, fits
 from ..._explained import explained
 from ...autograd import Array, Context, Operation
-from ...changes import changed
-from ...engine import Edge
+from ...autograd.changes import changed
+from ...autograd.engine import Edge
 from ...kernels.norm import channels
 from ...operations.joining import Cat
 from ...replay import copied, note_leaves, repeated

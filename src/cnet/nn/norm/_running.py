@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.grad_mode import no_grad
 from ...dtypes import DType
-from ...grad_mode import no_grad
 from ...tensor import Tensor
 from .._arguments import integer, parameter_dtype
 from ..module import Module

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ...grad_mode import no_grad
+from ...autograd.grad_mode import no_grad
 from ...tensor import Tensor
 from ..containers import ModuleDict, ModuleList
 from ..module import Module

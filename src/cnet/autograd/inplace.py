@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..modes import current
 from . import changes
 from .calls import Call, Operation, inputs_of
 from .engine import UNWATCHED, Array, Context, Variable, View, settle, wrap
-from .grad_mode import current
 
 
 def apply_in_place(operation: type[Operation[Any]], x: Any, *args: Any, **kwargs: Any) -> Any:

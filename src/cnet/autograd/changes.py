@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .grad_mode import current
+from ..modes import current
 
 numbers = count()
 latest = -1

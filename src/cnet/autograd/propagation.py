@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..modes import current
+from ..replay import constant, copied, refuse, repeated
 from .engine import Array, Context, Edge, Variable, fitting, wrap
-from .grad_mode import current
-from .replay import constant, copied, refuse, repeated
 
 adding: Callable[[Array, Array, Array | None], Any] = np.add
 """Adds two gradients, in the third array if it is given; `cnet.operations` sets a faster one."""
@@ -178,3 +178,159 @@ def zero_grad(tensors: Iterable[Any], set_to_none: bool) -> None:
         elif tensor._grad is not None:
             repeated("zero_grad", np.copyto, tensor._grad._array, 0)
             tensor._grad.note_change("zero_grad")
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    *,
+    inputs: Any = None,
+) -> None:
+    """Compute the gradients of the sum of all tensors, and add them to `grad` of the leaves.
+
+    Parameters
+    ----------
+    tensors : Tensor or iterable of Tensor
+    grad_tensors : Tensor, ndarray or iterable of them, optional
+        The gradient of each tensor, in its shape; None means 1 for a tensor of one element.
+    retain_graph : bool, default False
+        Keep the values that the graph saved, so that it can be propagated again.
+    create_graph : bool, default False
+        Not supported: gradients cannot be differentiated again.
+    inputs : Tensor or iterable of Tensor, optional
+        The tensors that get a gradient; by default all leaves.
+
+    Raises
+    ------
+    NotImplementedError
+        If `create_graph` is true.
+    RuntimeError, ValueError
+        For the same reasons as in `Tensor.backward`. No leaf is changed then.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([1.0, 2.0], requires_grad=True)
+    >>> cnet.autograd.backward([x.sum(), (x * x).sum()])
+    >>> x.grad
+    tensor([3., 5.])
+    """
+    refuse_create_graph("backward", create_graph)
+    sources = _listed(tensors)
+    starts = [None] * len(sources) if grad_tensors is None else _listed(grad_tensors)
+    if inputs is None:
+        propagate_to_leaves(sources, starts, bool(retain_graph))
+        return
+    targets = _listed(inputs)
+    if not targets:
+        raise RuntimeError("backward: inputs must not be empty")
+    found = gradients_of(sources, targets, starts, bool(retain_graph))
+    for target, gradient in zip(targets, found, strict=True):
+        if gradient is not None:
+            target.accumulate(gradient.copy())
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+) -> tuple[Any, ...]:
+    """Compute the gradients of `outputs` with respect to `inputs`; no `grad` is changed.
+
+    Parameters
+    ----------
+    outputs : Tensor or iterable of Tensor
+        The sum of all their elements is differentiated.
+    inputs : Tensor or iterable of Tensor
+        The tensors to differentiate with respect to: leaves or results of operations.
+    grad_outputs : Tensor, ndarray or iterable of them, optional
+        The gradient of each output, in its shape; None means 1 for an output of one element.
+    retain_graph : bool, default False
+        Keep the values that the graph saved, so that it can be propagated again.
+    create_graph : bool, default False
+        Not supported: gradients cannot be differentiated again.
+    allow_unused : bool, default False
+        Whether inputs on which no output depends are allowed; their gradient is None.
+
+    Returns
+    -------
+    tuple of Tensor or None
+        One gradient for each input, in its shape and dtype.
+
+    Raises
+    ------
+    NotImplementedError
+        If `create_graph` is true.
+    RuntimeError
+        If an input does not require grad, or is unused and `allow_unused` is false; and for the
+        same reasons as in `Tensor.backward`.
+    ValueError
+        If a gradient in `grad_outputs` does not have the shape of its output.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> x = cnet.tensor([1.0, 2.0], requires_grad=True)
+    >>> cnet.autograd.grad((x * x).sum(), x)
+    (tensor([2., 4.]),)
+    """
+    refuse_create_graph("grad", create_graph)
+    sources, targets = _listed(outputs), _listed(inputs)
+    starts = [None] * len(sources) if grad_outputs is None else _listed(grad_outputs)
+    for target in targets:
+        if not target.requires_grad:
+            raise RuntimeError("grad: one of the inputs does not require grad")
+    found = gradients_of(sources, targets, starts, bool(retain_graph))
+    if not allow_unused and any(gradient is None for gradient in found):
+        raise RuntimeError(
+            "grad: one of the inputs appears to not have been used in the graph; "
+            "set allow_unused=True if this is the desired behavior"
+        )
+    return tuple([None if gradient is None else wrap(gradient.copy()) for gradient in found])
+
+
+def refuse_create_graph(function: str, create_graph: bool) -> None:
+    """Raise NotImplementedError if `create_graph` is true."""
+    if create_graph:
+        raise NotImplementedError(
+            f"{function}: create_graph=True is not supported: gradients are not recorded and "
+            "cannot be differentiated again"
+        )
+
+
+class set_detect_anomaly:
+    """A function or context without an effect: errors of a backward pass name the operation anyway.
+
+    Parameters
+    ----------
+    mode : bool
+        Not used.
+    check_nan : bool, default True
+        Not used: gradients are not searched for NaN.
+    """
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class detect_anomaly(set_detect_anomaly):
+    """A context without an effect; see `set_detect_anomaly`."""
+
+    def __init__(self, check_nan: bool = True) -> None:
+        super().__init__(True, check_nan)
+
+
+def _listed(tensors: Any) -> list[Any]:
+    several = isinstance(tensors, Iterable) and not isinstance(tensors, (Variable, np.ndarray))
+    return list(tensors) if several else [tensors]

@@ -6,24 +6,10 @@ from functools import wraps
 from inspect import isgeneratorfunction
 from typing import Any, TypeVar
 
-from .arrays import boolean
+from ..arrays import boolean
+from ..modes import current
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-
-class _Current(threading.local):
-    def __init__(self) -> None:
-        self.enabled = True
-        self.calls: Any = None
-        """The list to which calls of operations are appended, or None."""
-        self.recorder: Any = None
-        """The recorder of the step that runs, if it is captured: see `cnet.capture`."""
-        self.deferred: Any = ()
-        """Weak references to the tensors whose arrays are not computed yet."""
-
-
-current = _Current()
-"""The state of the thread. Its ``__dict__`` gives several attributes in the time of one."""
 
 
 class GradMode:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .._warning import warn
+from ..modes import current
+from ..replay import constant, copied
 from . import changes
-from ._warning import warn
-from .grad_mode import current
-from .replay import constant, copied
 
 if TYPE_CHECKING:
     from .calls import Operation

@@ -14,11 +14,11 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from ..dtypes import can_hold
+from ..modes import current
+from ..replay import assign, copied
 from . import changes
-from .dtypes import can_hold
 from .engine import UNWATCHED, Array, Context, Edge, Variable, View, wrap
-from .grad_mode import current
-from .replay import assign, copied
 
 Output = TypeVar("Output")
 Apply = Callable[..., Any]

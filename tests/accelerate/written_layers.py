@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from own_layers import close, counts
 
 import cnet
-from own_layers import close, counts
 
 RNG = np.random.default_rng
 BOTH = {"forward": 6, "backward": 6}
