@@ -201,14 +201,14 @@ def test_templates_for_all_images() -> None:
         return View(Existing("x"), (n, 3), (24, 8), 0, True)
 
     unknown = Unknown("a file")
-    few = pair(Leaf(5), pair(Existing("self.t"), view(5)))
-    assert for_all(few, pair(Leaf(20), pair(Leaf(7), view(20)))) == (
-        pair(Leaf(20), pair(Existing("self.t"), view(20)))
+    few = pair(Leaf(5, ""), pair(Existing("self.t"), view(5)))
+    assert for_all(few, pair(Leaf(20, ""), pair(Leaf(7, ""), view(20)))) == (
+        pair(Leaf(20, ""), pair(Existing("self.t"), view(20)))
     )
-    assert for_all(unknown, Leaf(20)) is unknown
-    assert for_all(Next("self.t"), Leaf(8)) == Next("self.t")
+    assert for_all(unknown, Leaf(20, "")) is unknown
+    assert for_all(Next("self.t"), Leaf(8, "")) == Next("self.t")
     for one, other in [
-        (Fresh("return"), Existing("x")), (few, Leaf(20)), (view(5), Fresh("return")),
+        (Fresh("return"), Existing("x")), (few, Leaf(20, "")), (view(5), Fresh("return")),
         (few, Build("return", list, (0, 1), few.items)), (Fresh("a"), Fresh("b")),
     ]:  # fmt: skip
         with pytest.raises(Different, match="number of images"):

@@ -4,12 +4,12 @@ import inspect
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._dataclasses import dataclass, field
 from ..arrays import Array, Shape
 from ._counters import Counter
 from ._printed import collected
@@ -127,7 +127,7 @@ class Leaf:
     """A number or a constant."""
 
     value: Any
-    name: str = field(default="", compare=False)
+    name: str = field(compare=False)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _matches(ours: Template, theirs: Template, numbers: Mapping[str, Any]) -> bo
     if isinstance(ours, Number) and isinstance(theirs, Leaf):
         return type(theirs.value) is ours.kind
     if isinstance(ours, Next):
-        return theirs == Leaf(numbers[ours.path] + 1)
+        return theirs == Leaf(numbers[ours.path] + 1, "")
     if isinstance(ours, Leaf) and isinstance(theirs, Leaf):
         return type(ours.value) is type(theirs.value) and bool(ours.value == theirs.value)
     if isinstance(ours, Build) and isinstance(theirs, Build):

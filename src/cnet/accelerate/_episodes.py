@@ -5,7 +5,6 @@ import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import sqrt
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -13,6 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
+from .._dataclasses import dataclass
 from ..arrays import Array
 from ._budget import find_images
 from ._calls import Before, Outcome, Scans, arguments, read, undisturbed
@@ -69,7 +69,7 @@ class Special:
                     node.value /= 1 + node.value
 
 
-def fill(nodes: Iterable[Node], kind: Kind, seed: int, special: Special = Special()) -> None:
+def fill(nodes: Iterable[Node], kind: Kind, seed: int, special: Special) -> None:
     """Give the arrays of a copy other elements, and some numbers other values.
 
     The elements depend on nothing but the path and the seed.

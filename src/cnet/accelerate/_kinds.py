@@ -1,10 +1,10 @@
 """How the data of samples are made."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from .._dataclasses import dataclass
 from ..arrays import Array
 
 

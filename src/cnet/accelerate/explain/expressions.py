@@ -1,7 +1,6 @@
 """Expressions: how one output of a call is computed from its inputs."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from math import prod
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..._dataclasses import dataclass
 from ...arrays import FLOAT32, FLOAT64, Array, Shape
 from ...dropin._arrays import float_dtype
 from .memory import placed, steps

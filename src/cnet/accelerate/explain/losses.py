@@ -1,12 +1,12 @@
 """Losses: one number for all elements of one or two inputs, up to a factor such as ``1 / n``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 import numpy as np
 
+from ..._dataclasses import dataclass
 from ...arrays import Array
 from .expressions import Term
 from .samples import Operand, Problem, tiny_numbers

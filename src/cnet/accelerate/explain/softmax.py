@@ -1,12 +1,12 @@
 """Softmax, of an input or of a dense layer, and gradients through it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
 
 from ... import kernels
+from ..._dataclasses import dataclass
 from ...arrays import Array
 from .arithmetic import Elementwise, matrix_products, with_biases
 from .expressions import Term, in_one_dtype
