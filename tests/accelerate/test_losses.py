@@ -140,3 +140,61 @@ def test_a_loss_that_is_not_known() -> None:
         assert cls().forward(p, t) == np.sum(np.sqrt(np.abs(p - t)) ** 3)
     assert counts(cls)["forward"] == 0
     assert "is not explained" in cnet.accelerate.report()
+
+
+def _quotient(p: Any, t: Any) -> Any:
+    return -t / p
+
+
+def _guarded_quotient(p: Any, t: Any) -> Any:
+    return -t / (p + 1e-8) / len(p)
+
+
+def _clipped_quotient(p: Any, t: Any) -> Any:
+    return t * -1 / (len(p) * np.clip(p, 1e-7, 1 - 1e-7))
+
+
+def _binary_quotients(p: Any, t: Any) -> Any:
+    return ((1 - t) / (1 - p) - t / p) / np.size(p)
+
+
+def _clipped_quotients(p: Any, t: Any) -> Any:
+    p = np.clip(p, 1e-7, 1 - 1e-7)
+    return -(np.divide(t, p) - np.divide(1 - t, 1 - p))
+
+
+def _one_fraction(p: Any, t: Any) -> Any:
+    return (p - t) / (p * (1 - p))
+
+
+QUOTIENTS = [
+    _quotient, _guarded_quotient, _clipped_quotient, _binary_quotients, _clipped_quotients,
+    _one_fraction,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(N, CLASSES), (CLASSES, 1)])
+@pytest.mark.parametrize("gradient", QUOTIENTS)
+def test_gradients_of_cross_entropy(
+    gradient: Callable[[Any, Any], Any], shape: tuple[int, ...], dtype: Any
+) -> None:
+    class Loss:
+        def forward(self, p: Any, t: Any) -> None:
+            self.p, self.t = p, t
+
+        def backward(self) -> Any:
+            return gradient(self.p, self.t)
+
+    layer = cnet.accelerate(Loss, verify="never")()
+    tiny = np.array([0, 1e-12, 1e-10, 1e-9, 3e-8, 1e-6, 0.3, 1 - 1e-6, 1 - 1e-8, 1])
+    for step in range(12):
+        p, t = RNG(step).random((2, *shape)).astype(dtype)
+        if step > 7:
+            p = RNG(step).choice(tiny, p.shape).astype(dtype)
+        layer.forward(p, t)
+        with np.errstate(all="ignore"):
+            got, expected = layer.backward(), gradient(p, t)
+        assert got.dtype == expected.dtype
+        np.testing.assert_allclose(got, expected, 1e-9 if dtype == np.float64 else 1e-3)
+    assert counts(Loss)["backward"] >= 6

@@ -144,6 +144,12 @@ def is_setting(array: Array) -> bool:
     return array.dtype.kind in "iu" and array.size <= MOST_SETTINGS
 
 
+def has_single_elements(array: Array) -> bool:
+    """Whether each row has one element that is not 0, as targets, or gradients at labels."""
+    has_rows = array.size > 0 and array.ndim > 0 and array.shape[-1] > 1
+    return has_rows and array.dtype.kind == "f" and bool((np.count_nonzero(array, -1) == 1).all())
+
+
 def _is_partial(value: Any) -> bool:
     """Whether a value is a function with fixed numbers among its arguments."""
     if not isinstance(value, functools.partial):

@@ -1,14 +1,19 @@
-"""Losses: one number for all elements of one or two inputs, up to a factor such as ``1 / n``."""
+"""Losses: one number for all elements of one or two inputs, up to a factor such as ``1 / n``.
+
+And the gradients of cross-entropy for the probabilities.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import permutations, repeat
 from math import inf
 from typing import Any
 
 import numpy as np
 
 from ...arrays import Array
-from .expressions import Term
+from .expressions import Term, in_one_dtype
 from .samples import Operand, Problem, tiny_numbers
 from .softmax import Softmax, of_labels
 
@@ -60,21 +65,25 @@ class AtLabels:
 
 @dataclass(frozen=True)
 class Guard:
-    """What keeps the argument of a logarithm away from zero."""
+    """What keeps the argument of a logarithm, or a denominator, away from zero."""
 
     added: float = 0.0
     least: float = 0.0
     most: float = inf
 
-    def log(self, p: Array, is_rest: bool = False) -> Array:
-        """The logarithm of probabilities, or of one minus these."""
+    def __call__(self, p: Array, is_rest: bool = False) -> Array:
+        """The probabilities, or one minus these."""
         if self.least:
             p = np.maximum(p, self.least)
         if self.most < inf:
             p = np.minimum(p, self.most)
         if is_rest:
             p = 1 - p
-        return np.log(p + self.added if self.added else p)
+        return p + self.added if self.added else p
+
+    def log(self, p: Array, is_rest: bool = False) -> Array:
+        """The logarithm of the probabilities, or of one minus these."""
+        return np.log(self(p, is_rest))
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,28 @@ class Entropy:
 
     def __str__(self) -> str:
         return "binary cross-entropy" if self.is_binary else "cross-entropy"
+
+
+@dataclass(frozen=True)
+class EntropyGradient:
+    """``t / p``; if it is binary, minus ``(1 - t) / (1 - p)``; the operands are (p, t)."""
+
+    guard: Guard
+    is_binary: bool = False
+
+    def __call__(self, *arrays: Array) -> Array:
+        with np.errstate(all="ignore"):
+            first, second = self.parts(*arrays)
+            return first - second if self.is_binary else first
+
+    def parts(self, *arrays: Array) -> tuple[Array, Array]:
+        """Both quotients; the second is 0 if it is not binary."""
+        p, t = in_one_dtype(arrays)
+        first: Array = t / self.guard(p)
+        return first, (1 - t) / self.guard(p, True) if self.is_binary else np.zeros_like(first)
+
+    def __str__(self) -> str:
+        return f"{'binary ' * self.is_binary}cross-entropy, dx"
 
 
 @dataclass(frozen=True)
@@ -122,6 +153,38 @@ def losses(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
         elif of_labels(problem, second, p.shape):
             yield Term(AtLabels(), (first, second))
             yield from (Term(LabelEntropy(guard), (first, second)) for guard in guards)
+
+
+def entropy_gradients(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    """Gradients of cross-entropy that agree in each element: guarded ones differ by far."""
+    size = problem.result.size
+    if problem.result.dtype.kind != "f" or size < 2:
+        return
+    everywhere = slice(None)
+    for first, second in permutations(problem.of_size(size), 2):
+        p, t = problem.inputs[first], problem.inputs[second]
+        if p[0].dtype.kind != "f" or p[0].shape != t[0].shape:
+            continue
+        for guard in _guards(problem):
+            for is_binary in (False, True):
+                operation = EntropyGradient(guard, is_binary)
+                probe = partial(_is_gradient, operation, 10 * problem.tolerance)
+                if probe(p[0], t[0], problem.result, problem.places) and all(
+                    map(probe, p, t, problem.results, repeat(everywhere))
+                ):
+                    yield Term(operation, (first, second))
+
+
+def _is_gradient(
+    operation: EntropyGradient, error: float, p: Array, t: Array, dx: Array, places: Any
+) -> bool:
+    """Whether `dx` is the gradient times one number, up to rounding of the quotients."""
+    p, t, dx = (array.reshape(-1)[places] for array in (p, t, dx))
+    with np.errstate(all="ignore"):
+        positive, negative = operation.parts(p, t)
+        value, size = positive - negative, np.abs(positive) + np.abs(negative)
+        factor = dx @ value / (value @ value)
+        return bool((np.abs(dx - factor * value) <= error * abs(factor) * size).all())
 
 
 def probabilities(problem: Problem) -> list[Term]:

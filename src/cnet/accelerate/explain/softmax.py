@@ -177,8 +177,22 @@ def softmax_gradients(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]
     for first, second in permutations(problem.of_size(problem.result.size), 2):
         for axis in softmax_axes(problem.inputs[second][0], error):
             yield Term(SoftmaxGradient(axis), (first, second))
+    yield from _of_arguments(problem)
     yield from _less_labels(problem)
     yield from _less_targets(problem)
+
+
+def _of_arguments(problem: Problem) -> Iterator[Term]:
+    """Gradients for which softmax is computed again from its argument."""
+    for first, second in permutations(problem.of_size(problem.result.size), 2):
+        dy, x = problem.inputs[first], problem.inputs[second]
+        if not dy[0].dtype.kind == x[0].dtype.kind == "f" or x[0].ndim > 2:
+            continue
+        for axis in range(x[0].ndim):
+            softmax = Softmax(axis, False, not _has_large(x))
+            value = SoftmaxGradient(axis)(dy[0], softmax(x[0]))
+            if any(is_multiple(one.values[0], value, one.errors[0]) for one in problem.targets):
+                yield Term(SoftmaxGradient(axis), (first, Term(softmax, (second,))))
 
 
 def _less_targets(problem: Problem) -> Iterator[Term]:
