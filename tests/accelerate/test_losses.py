@@ -198,3 +198,22 @@ def test_gradients_of_cross_entropy(
         assert got.dtype == expected.dtype
         np.testing.assert_allclose(got, expected, 1e-9 if dtype == np.float64 else 1e-3)
     assert counts(Loss)["backward"] >= 6
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_a_loss_of_one_row_whose_label_is_a_number(column: bool) -> None:
+    class Loss:
+        def forward(self, scores: Any, label: int) -> Any:
+            e = np.exp(scores - np.max(scores))
+            probabilities = e / np.sum(e)
+            self.probabilities, self.label = probabilities, int(label)
+            return probabilities, -np.log(probabilities.reshape(-1)[self.label] + 1e-12)
+
+    own, layer = Loss(), cnet.accelerate(type("Loss", (Loss,), {}), verify="never")()
+    for step in range(16):
+        scores = RNG(step).standard_normal((CLASSES, 1) if column else CLASSES)
+        got, expected = layer.forward(scores, step % 2), own.forward(scores, step % 2)
+        for ours, theirs in zip(got, expected, strict=True):
+            assert type(ours) is type(theirs)
+            np.testing.assert_allclose(ours, theirs, 1e-12)
+    assert counts(type(layer))["forward"] >= 6

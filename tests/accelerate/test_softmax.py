@@ -268,3 +268,9 @@ def test_labels_in_the_rows_of_gradients() -> None:
         np.testing.assert_allclose(layer.forward(x), expected.forward(x), 1e-12)
         np.testing.assert_allclose(layer.backward(g), expected.backward(g), 1e-10, 1e-14)
     assert counts(cls)["backward"] >= 6
+
+
+def test_derivatives_of_softmax() -> None:
+    backward = "return np.array([np.diag(a) - np.outer(a, a) for a in p])"
+    body = PROBABILITIES.replace("FORWARD", SHIFTED).replace("BACKWARD", backward)
+    assert same(body, (6, 9)) == BOTH

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from .expressions import Term, in_one_dtype
+from .expressions import Scale, Term, in_one_dtype
 from .samples import Operand, Problem, tiny_numbers
 from .softmax import Softmax, of_labels
 
@@ -54,10 +54,13 @@ class Products:
 
 @dataclass(frozen=True)
 class AtLabels:
-    """The sum over the rows of the elements at their labels; the operands are (x, labels)."""
+    """The sum over the rows of the elements at their labels; the operands are (x, labels).
 
-    def __call__(self, *arrays: Array) -> Any:
-        return _at_labels(*arrays).sum()
+    A vector is one row, and its label may be a number.
+    """
+
+    def __call__(self, *operands: Any) -> Any:
+        return _at_labels(*operands).sum()
 
     def __str__(self) -> str:
         return "sum at the labels"
@@ -130,8 +133,8 @@ class LabelEntropy:
 
     guard: Guard
 
-    def __call__(self, *arrays: Array) -> Any:
-        return self.guard.log(_at_labels(*arrays)).sum()
+    def __call__(self, *operands: Any) -> Any:
+        return self.guard.log(_at_labels(*operands)).sum()
 
     def __str__(self) -> str:
         return "cross-entropy at the labels"
@@ -144,6 +147,11 @@ def losses(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     guards = [*_guards(problem)]
     for path in problem.singles():
         yield from (Term(operation, (path,)) for operation in (Squares(), Distances()))
+        x = problem.inputs[path][0]
+        if x.dtype.kind == "f" and 1 < x.size == max(x.shape):
+            for label in _labels_of(problem, x.size):
+                for operation in (AtLabels(), *map(LabelEntropy, guards)):
+                    yield Term(operation, (path,), (Scale(1.0, (label,)),))
     for first, second in problem.pairs():
         p, t = problem.inputs[first][0], problem.inputs[second][0]
         if p.size < 2 or p.dtype.kind != "f":
@@ -216,12 +224,23 @@ def _guards(problem: Problem) -> Iterator[Guard]:
         yield from (Guard(0.0, tiny, most) for most in (1 - tiny, 1.0))
 
 
+def _labels_of(problem: Problem, size: int) -> list[str]:
+    """Paths of the integers that may be the label of a vector."""
+    all_numbers = [sample.numbers for sample in problem.samples]
+    return [
+        path for path in all_numbers[0]
+        if all(float(n[path]).is_integer() and 0 <= n[path] < size for n in all_numbers)
+    ]  # fmt: skip
+
+
 def _difference(arrays: tuple[Array, ...]) -> Array:
     """One array, or the difference of two, with one axis."""
     x = arrays[0] if len(arrays) == 1 else np.subtract(*arrays)
     return x.ravel() if x.dtype.kind == "f" else x.ravel().astype(np.float64)
 
 
-def _at_labels(x: Array, labels: Array) -> Array:
-    picked: Array = x[np.arange(len(x)), labels.reshape(-1)]
+def _at_labels(x: Array, labels: Any) -> Array:
+    labels = np.asarray(labels, np.intp).reshape(-1)
+    rows = x if len(x) == len(labels) else x.reshape(1, -1)
+    picked: Array = rows[np.arange(len(rows)), labels]
     return picked

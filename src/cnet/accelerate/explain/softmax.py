@@ -74,6 +74,19 @@ class SoftmaxGradient:
 
 
 @dataclass(frozen=True)
+class Jacobian:
+    """The derivatives of softmax, a matrix for each row of its result."""
+
+    def __call__(self, *arrays: Array) -> Array:
+        (y,) = in_one_dtype(arrays)
+        matrices: Array = y[..., np.newaxis] * (np.eye(y.shape[-1]) - y[..., np.newaxis, :])
+        return matrices
+
+    def __str__(self) -> str:
+        return "softmax, derivatives"
+
+
+@dataclass(frozen=True)
 class LessLabels:
     """Probabilities, minus 1 at the label of each row; the operands are (y, labels)."""
 
@@ -174,6 +187,10 @@ def softmax_gradients(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]
     if problem.result.dtype.kind != "f":
         return
     error = 100 * problem.tolerance
+    for path in problem.singles():
+        y = problem.inputs[path][0]
+        if y.dtype.kind == "f" and y.ndim and problem.shape == (*y.shape, y.shape[-1]):
+            yield Term(Jacobian(), (path,))
     for first, second in permutations(problem.of_size(problem.result.size), 2):
         for axis in softmax_axes(problem.inputs[second][0], error):
             yield Term(SoftmaxGradient(axis), (first, second))
