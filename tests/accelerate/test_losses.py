@@ -217,3 +217,26 @@ def test_a_loss_of_one_row_whose_label_is_a_number(column: bool) -> None:
             assert type(ours) is type(theirs)
             np.testing.assert_allclose(ours, theirs, 1e-12)
     assert counts(type(layer))["forward"] >= 6
+
+
+@pytest.mark.parametrize("classes", [CLASSES, N])
+def test_a_loss_with_the_classes_first(classes: int) -> None:
+    class Loss:
+        def forward(self, x: Any, labels: Any) -> Any:
+            e = np.exp(x)
+            self.p, self.labels = e / np.sum(e, axis=0)[np.newaxis, :], labels
+            return -np.sum(np.log(self.p[labels, range(len(labels))])) / float(len(labels))
+
+        def backward(self) -> Any:
+            dx = self.p
+            dx[self.labels, range(len(self.labels))] -= 1
+            return dx / float(len(self.labels))
+
+    own, layer = Loss(), cnet.accelerate(type("Loss", (Loss,), {}), verify="never")()
+    for step in range(9):
+        x = RNG(step).standard_normal((classes, N))
+        labels = RNG(step).integers(0, classes, N)
+        np.testing.assert_allclose(layer.forward(x, labels), own.forward(x, labels), 1e-12)
+        np.testing.assert_allclose(layer.backward(), own.backward(), 1e-12, 1e-14)
+        np.testing.assert_allclose(layer.p, own.p, 1e-12, 1e-14)
+    assert min(counts(type(layer)).values()) >= 5

@@ -15,7 +15,7 @@ import numpy as np
 from ...arrays import Array
 from .expressions import Scale, Term, in_one_dtype
 from .samples import Operand, Problem, tiny_numbers
-from .softmax import Softmax, of_labels
+from .softmax import Softmax, with_rows
 
 
 @dataclass(frozen=True)
@@ -158,9 +158,12 @@ def losses(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
             continue
         if p.shape == t.shape:
             yield from _of_targets(first, second, guards)
-        elif of_labels(problem, second, p.shape):
-            yield Term(AtLabels(), (first, second))
-            yield from (Term(LabelEntropy(guard), (first, second)) for guard in guards)
+            continue
+        for x in with_rows(problem, first, second, p.shape):
+            yield from (
+                Term(operation, (x, second))
+                for operation in (AtLabels(), *map(LabelEntropy, guards))
+            )
 
 
 def entropy_gradients(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:

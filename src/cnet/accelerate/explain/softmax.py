@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 
 from ... import kernels
 from ...arrays import Array
-from .arithmetic import Elementwise, matrix_products, with_biases
+from .arithmetic import Copy, Elementwise, matrix_products, with_biases
 from .expressions import Term, in_one_dtype
 from .fitting import is_multiple
 from .samples import Operand, Problem
 
+TURN = Copy((1, 0))
+"""The transpose of a matrix."""
 BOUND = {np.dtype(np.float32): 40.0, np.dtype(np.float64): 340.0}
 """Up to this size of all elements, no way to write softmax overflows, or divides by 0."""
 LEAST = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
@@ -232,13 +234,26 @@ def of_labels(problem: Problem, path: Operand, shape: tuple[int, ...]) -> bool:
     )
 
 
+def with_rows(
+    problem: Problem, path: Operand, labels: Operand, shape: tuple[int, ...]
+) -> Iterator[Operand]:
+    """An input with a row for each label, which may be its transpose."""
+    if of_labels(problem, labels, shape):
+        yield path
+    if of_labels(problem, labels, shape[::-1]):
+        yield Term(TURN, (path,))
+
+
 def _less_labels(problem: Problem) -> Iterator[Term]:
     """Gradients of cross-entropy."""
     shape = problem.shape
     if len(shape) != 2:
         return
-    labels = [path for path in problem.of_size(shape[0]) if of_labels(problem, path, shape)]
-    for path, arrays in problem.inputs.items() if labels else ():
-        if arrays[0].shape == shape and arrays[0].dtype.kind == "f":
-            for label in labels:
-                yield Term(LessLabels(), (path, label))
+    same = [
+        path for path, arrays in problem.inputs.items()
+        if arrays[0].shape == shape and arrays[0].dtype.kind == "f"
+    ]  # fmt: skip
+    for path, label in product(same, problem.inputs):
+        for y in with_rows(problem, path, label, shape):
+            term = Term(LessLabels(), (y, label))
+            yield term if y == path else Term(TURN, (term,))
