@@ -192,3 +192,27 @@ def test_a_global_dict_that_a_call_changes() -> None:
 
 
 SEEN = {"calls": 0}
+
+
+def test_the_report_names_what_is_not_known() -> None:
+    class Hooked:
+        def __setattr__(self, name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        def forward(self, x: Any) -> Any:
+            return x * 2
+
+    class Named:
+        def __init__(self) -> None:
+            self.mode = np.array("adam")
+
+        def forward(self, x: Any) -> Any:
+            return x * 2 if self.mode == "adam" else x
+
+    for cls in (Hooked, Named):
+        layer = cnet.accelerate(cls)()
+        for _ in range(3):
+            layer.forward(np.ones((40, 50)))
+    report = cnet.accelerate.report()
+    assert "Hooked, whose class has __setattr__" in report
+    assert "self.mode is an array of <U4" in report

@@ -219,3 +219,33 @@ def test_a_change_in_place_that_changes_nothing() -> None:
         close(grad, expected)
     assert counts(Layer)["backward"] == 0
     assert "relu, dx" in cnet.accelerate.report()
+
+
+@pytest.mark.parametrize("in_tuple", [False, True])
+def test_an_array_that_is_changed_in_place_and_then_replaced(in_tuple: bool) -> None:
+    class Dense:
+        def __init__(self) -> None:
+            self.w, self.dw = np.ones((4, 3)), (np.zeros((4, 3)),)
+            if not in_tuple:
+                self.dw = np.zeros((4, 3))
+
+        def forward(self, x: Any) -> Any:
+            self.x = x
+            return x @ self.w
+
+        def backward(self, g: Any) -> Any:
+            dw = self.dw[0] if in_tuple else self.dw
+            dw += self.x.T @ g
+            dx = g @ self.w.T
+            self.w -= 0.1 * dw
+            self.dw = (np.zeros((4, 3)),) if in_tuple else np.zeros((4, 3))
+            return dx
+
+    def story(cls: Any) -> Any:
+        layer, seen = cls(), []
+        for step in range(8):
+            x, g = RNG(step).standard_normal((5, 4)), RNG(step).standard_normal((5, 3))
+            seen += [layer.forward(x), layer.backward(g), layer.w.copy(), np.array(layer.dw)]
+        return seen
+
+    assert _both(lambda: type("Layer", (Dense,), {}), story)["backward"] == 6

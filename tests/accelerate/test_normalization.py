@@ -106,6 +106,19 @@ def test_training(shape: int, backward: str) -> None:
     assert _counts(*_layer(shape, backward=backward), read=read) == BOTH
 
 
+@pytest.mark.parametrize("backward", [SHORT, LONG, STEP])
+def test_statistics_of_each_element_of_an_image(backward: str) -> None:
+    body, _ = _layer(2, backward=backward)
+    for name, x in (("forward", "x"), ("backward", "g")):
+        of_rows = f"return self.rows_of_{x}({x}.reshape(len({x}), -1)).reshape({x}.shape)"
+        body = body.replace(
+            f"def {name}(self, {x}):",
+            f"def {name}(self, {x}):\n        {of_rows}\n\n    def rows_of_{x}(self, {x}):",
+        )
+    read = () if backward is STEP else ("dgamma", "dbeta")
+    assert _counts(body, (40, 1, 3, 2), read=read) == BOTH
+
+
 @pytest.mark.parametrize("backward", [SHORT, LONG])
 def test_statistics_that_the_user_reads(backward: str) -> None:
     body, size = _layer(backward=backward)

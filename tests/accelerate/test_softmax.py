@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import cnet
-from written_layers import BOTH, made, same
+from own_layers import counts
+from written_layers import BOTH, RNG, made, same
 
 PROBABILITIES = """
 class Layer:
@@ -203,3 +204,73 @@ def test_mistakes_in_the_gradient_stay() -> None:
     ):
         body = PROBABILITIES.replace("FORWARD", SHIFTED).replace("BACKWARD", f"return {wrong}")
         assert same(body, (6, 9))["forward"] == 6
+
+
+AT_THE_LABEL = """
+class Layer:
+    def __init__(self, rng):
+        self.w, self.b = rng.standard_normal((20, 5)) / 20, np.zeros(5)
+
+    def forward(self, x):
+        self.x = x
+        self.totals = x @ self.w + self.b
+        e = np.exp(self.totals)
+        return e / np.sum(e, axis=0)
+
+    def backward(self, g):
+        for label, slope in enumerate(g):
+            if slope == 0:
+                continue
+            e = np.exp(self.totals)
+            total = np.sum(e)
+            d = -e[label] * e / total**2
+            d[label] = e[label] * (total - e[label]) / total**2
+            d = slope * d
+            dx = self.w @ d
+            self.w -= 0.1 * self.x[np.newaxis].T @ d[np.newaxis]
+            self.b -= 0.1 * d
+            return dx
+"""
+
+
+def test_a_gradient_at_one_label() -> None:
+    cls, other = cnet.accelerate(made(AT_THE_LABEL), verify="never"), made(AT_THE_LABEL)
+    layer, expected = cls(RNG(0)), other(RNG(0))
+    for step in range(12):
+        x, g = RNG(step).standard_normal(20), np.zeros(5)
+        p = layer.forward(x)
+        np.testing.assert_allclose(p, expected.forward(x), 1e-12)
+        g[step % 5] = -1 / p[step % 5]
+        if step == 10:  # more than one element, of which the code takes the first
+            g[4] = 3.0
+        if step == 11:
+            g[:] = 0
+            assert layer.backward(g) is expected.backward(g) is None
+        else:
+            np.testing.assert_allclose(layer.backward(g), expected.backward(g), 1e-10, 1e-14)
+        np.testing.assert_allclose(layer.w, expected.w, 1e-10)
+        np.testing.assert_allclose(layer.b, expected.b, 1e-10)
+    assert counts(cls)["backward"] >= 6
+
+
+def test_labels_in_the_rows_of_gradients() -> None:
+    backward = """
+        rows, columns = np.nonzero(g)
+        d = -p * p[rows, columns][:, None] * g[rows, columns][:, None]
+        d[rows, columns] += p[rows, columns] * g[rows, columns]
+        return d"""
+    body = PROBABILITIES.replace("FORWARD", PLAIN).replace("BACKWARD", backward)
+    cls, other = cnet.accelerate(made(body), verify="never"), made(body)
+    layer, expected = cls(RNG(0)), other(RNG(0))
+    for step in range(9):
+        x, g = RNG(step).standard_normal((6, 9)), np.zeros((6, 9))
+        g[np.arange(6), RNG(step).integers(0, 9, 6)] = RNG(step).standard_normal(6)
+        np.testing.assert_allclose(layer.forward(x), expected.forward(x), 1e-12)
+        np.testing.assert_allclose(layer.backward(g), expected.backward(g), 1e-10, 1e-14)
+    assert counts(cls)["backward"] >= 6
+
+
+def test_derivatives_of_softmax() -> None:
+    backward = "return np.array([np.diag(a) - np.outer(a, a) for a in p])"
+    body = PROBABILITIES.replace("FORWARD", SHIFTED).replace("BACKWARD", backward)
+    assert same(body, (6, 9)) == BOTH

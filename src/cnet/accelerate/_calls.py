@@ -257,7 +257,7 @@ class _Comparison:
         known = [node for node in self.before.tree.nodes if node.kind not in ("number", "alias")]
         self.existing = {id(node.value): node.path for node in known if node.value is not None}
         self.sources = {node.path: node.value for node in known if node.kind == "array"}
-        mutated = [
+        self.mutated = mutated = [
             path for path, old in self.before.inputs.items()
             if path in self.before.mutated or not same_bits(old, self.sources[path])
         ]  # fmt: skip
@@ -319,6 +319,8 @@ class _Comparison:
                 if np.may_share_memory(value, source) and value.size:
                     view = _view(value, source, make(path))
                     return view or Unknown(f"a view of {path}", is_view=True)
+        if name in self.mutated:  # the path is that of the array that was there before
+            name = f"new {name}"
         if is_ordinary(value):
             self.arrays[name] = value
             return Fresh(name)

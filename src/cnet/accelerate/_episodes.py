@@ -22,7 +22,7 @@ from ._kinds import NORMAL, Kind, booleans, mild
 from ._printed import collected
 from ._recorded import Recorded
 from ._scan import Scan, state_of
-from ._values import Impure, Node, Refused, Tree, copied, is_setting, walk
+from ._values import Impure, Node, Refused, Tree, copied, has_single_elements, is_setting, walk
 from .explain import TINY, Expression, Sample, for_images, memory
 
 FORWARD = "forward."
@@ -59,10 +59,20 @@ class Special:
     """Arrays with elements from 0 to 1, as probabilities."""
     settings: frozenset[str] = frozenset()
     """Arrays of integers that keep their values, as indices that were made once."""
+    changed: frozenset[str] = frozenset()
+    """Arrays that the call changes in place, if only to the values that they had."""
+    single: frozenset[str] = frozenset()
+    """Arrays that have one element other than 0 in each row, as targets."""
 
     def restrict(self, tree: Tree) -> None:
-        """Make the elements of these arrays positive, or at most 1."""
+        """Make the elements of these arrays positive, or at most 1, or all but one 0."""
         for node in tree.nodes:
+            if node.path in self.single and node.kind == "array":
+                array = node.value
+                places = np.abs(array).argmax(-1)[..., np.newaxis]
+                largest = np.take_along_axis(array, places, -1)
+                array[...] = 0
+                np.put_along_axis(array, places, np.where(largest, largest, 1), -1)
             if node.path in self.positive | self.shares and node.kind == "array":
                 np.abs(node.value, out=node.value)
                 if node.path in self.shares:
@@ -231,7 +241,7 @@ class Episode:
             if forward is None:
                 fill(tree.nodes, kind, seed, self.special)
                 self.special.restrict(tree)
-            before = Before(tree)
+            before = Before(tree, mutated=self.special.changed)
             with collected(shows=False) as printed:
                 result = self._original(call)
             outcome = before.after(result, printed)
@@ -286,6 +296,18 @@ class Episode:
         is_new = bool(held) and not self.special.settings
         if is_new:
             self.special = Special(settings=held)
+        return is_new
+
+    def keep_single(self, tree: Tree) -> bool:
+        """Let samples have rows with one element where the call has them; once.
+
+        Whether there are any.
+        """
+        arrays = tree.arrays().items()
+        single = frozenset(path for path, array in arrays if has_single_elements(array))
+        is_new = bool(single) and not self.special.single
+        if is_new:
+            self.special = Special(settings=self.special.settings, single=single)
         return is_new
 
     def _with_few(self, call: Recorded) -> Recorded:

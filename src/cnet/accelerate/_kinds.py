@@ -1,6 +1,7 @@
 """How the data of samples are made."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +52,11 @@ def _tied(rng: np.random.Generator, old: Array) -> Array:
     return rng.integers(-2, 3, old.shape).astype(np.float64)
 
 
+def _apart(rng: np.random.Generator, old: Array) -> Array:
+    """Equal elements, none of which is 0 or 1."""
+    return rng.choice([-2.0, -1.0, 0.5, 2.0], old.shape)
+
+
 def booleans(rng: np.random.Generator, old: Array) -> Array:
     return rng.integers(0, 2, old.shape).astype(bool)
 
@@ -71,6 +77,8 @@ def _smaller(rng: np.random.Generator, old: Array) -> Array:
 
 NORMAL = Kind(_normal, _permuted, is_usual=True)
 TIED = Kind(_tied, _smaller, lambda _, some: some, varies=True)
+APART = replace(TIED, draw=_apart)
+"""For quotients."""
 LARGE = Kind(_large, _permuted, varies=True)
 DISTURBED = Kind(_large, _permuted, varies=True, disturbs=True)
 

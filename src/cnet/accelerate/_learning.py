@@ -23,11 +23,13 @@ from ._calls import (
     View,
     arguments,
 )
+from ._compare import agree_where_finite
 from ._episodes import (
     FORWARD,
     RESULT,
     Episode,
     Sampled,
+    Special,
     Unread,
     is_variable,
 )
@@ -109,13 +111,15 @@ def learn(
             tree.check()
             return _Learning(
                 call, own, scan, tree, samples, skip | unread.paths(), unread, left_out, keep,
-                hints, seconds, episode.special.settings, episode if episode.few else None,
+                hints, seconds, episode.special, episode if episode.few else None,
             ).plan(found.places)  # fmt: skip
         except _NeedsItems:
             if not candidates:
                 raise
         except Refused as refusal:
-            if not isinstance(refusal, Impure) and episode.keep_integers(tree, scan.writes):
+            if not isinstance(refusal, Impure) and (
+                episode.keep_integers(tree, scan.writes) or episode.keep_single(tree)
+            ):
                 candidates.append(Unread(replaced))
                 continue
             is_sure = isinstance(refusal, Impure) or episode.is_batch
@@ -142,8 +146,8 @@ class _Learning:
     hints: Sequence[Expression]
     seconds: float
     """For the search for explanations."""
-    settings: frozenset[str]
-    """Paths of integer arrays that kept their values."""
+    special: Special
+    """Paths of arrays of which samples have kept something."""
     episode: Episode | None
     """Makes a call with all images, if the samples have a few."""
     expressions: dict[str, Expression] = field(default_factory=dict)
@@ -196,7 +200,7 @@ class _Learning:
             Findings(
                 self.scan, self.tree, places, result, writes, self.expressions, first.mutated,
                 first.printed, frozenset(variable), frozenset(deferred), frozenset(held), self.own,
-                self.skip, self.forward, self.settings,
+                self.skip, self.forward, self.special.settings, self.special.single,
             ),
         )  # fmt: skip
 
@@ -345,7 +349,7 @@ class _Learning:
 
     def explained(self, name: str, results: Sequence[str], stage: str) -> Expression | None:
         missing = [s for s in self.samples if not is_finite(s.sample.outputs[name])]
-        enough = name in self.numbers and len(self.samples) - len(missing) > 2
+        enough = len(self.samples) - len(missing) > 2
         if not enough and not all(sampled.kind.disturbs for sampled in missing):
             raise Refused(f"{name} is not finite for random data")
         samples = [self.inputs_of(s, results) for s in self.samples if s not in missing]
@@ -354,21 +358,27 @@ class _Learning:
             seconds = self.end - thread_time()
             if stage == STAGES[-1] and self.hints:
                 seconds = min(seconds, HINTED_SECONDS)
-            expression = explain(samples, name, (*self.hints, *others), seconds, others, (stage,))
+            hints = *self.hints, *self.of_forward(), *others
+            expression = explain(samples, name, hints, seconds, others, (stage,))
         if expression is None and thread_time() > self.end:
             raise Unfinished
         is_from_maxima = expression and isinstance(expression.term.operation, FromMaxima)
-        is_missing = (
-            expression
-            and name in self.numbers
-            and all(
-                not is_finite(expression.compute(inputs.inputs, inputs.numbers))
-                for inputs in (self.inputs_of(sampled, results) for sampled in missing)
+        with np.errstate(all="ignore"):
+            is_missing = expression and all(
+                agree_where_finite(expression.compute(one.inputs, one.numbers), one.outputs[name])
+                for one in (self.inputs_of(sampled, results) for sampled in missing)
             )
-        )
         if missing and not (is_from_maxima or is_missing):
             raise Refused(f"{name} is not finite for random data")
         return expression
+
+    def of_forward(self) -> list[Expression]:
+        """What the forward call has computed, from what it has read."""
+        found = [] if self.forward is None else self.forward.expressions.values()
+        return [
+            replace(one, term=one.term.under(FORWARD))
+            for one in found if not one.term.numbers and RESULT not in str(one.operands)
+        ]  # fmt: skip
 
     def with_all(self, full: Sampled) -> dict[str, Expression]:
         """The same expressions for all images."""

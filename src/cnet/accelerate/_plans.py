@@ -19,7 +19,7 @@ from . import _deferred
 from ._calls import Build, Existing, Fresh, Leaf, Next, Number, Outcome, Template, View
 from ._episodes import FORWARD, RESULT
 from ._scan import Scan
-from ._values import NUMBERS, Node, Refused, Tree, is_setting
+from ._values import NUMBERS, Node, Refused, Tree, has_single_elements, is_setting
 from .explain import Expression
 from .explain.memory import viewed
 
@@ -55,6 +55,8 @@ class Findings:
     """The plan whose deferred attributes are missing from the instance."""
     settings: frozenset[str]
     """Paths of integer arrays of which it is true as they are now."""
+    single: frozenset[str]
+    """Paths of arrays of which it is true if each row has one element that is not 0."""
 
 
 class Plan:
@@ -180,6 +182,8 @@ class _Writer:
             tests.append(f"{name}.strides != {self.constant(value.strides)}")
             if is_setting(value) or node.path in self.findings.settings:
                 tests.append(f"{name}.tobytes() != {self.constant(value.tobytes())}")
+            if node.path in self.findings.single:
+                tests.append(f"not {self.constant_object(has_single_elements)}({name})")
             if node.path in self.findings.mutated:
                 tests.append(f"not {name}.flags.writeable")
             return " or ".join(tests)

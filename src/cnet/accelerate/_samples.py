@@ -8,12 +8,14 @@ from .._dataclasses import replace
 from ..arrays import Array
 from ._calls import Build, Fresh, Leaf, Number, Outcome, Template, Unknown, View, same_bits
 from ._episodes import FORWARD, Episode, Sampled, Unread
-from ._kinds import DISTURBED, LARGE, NORMAL, TIED, Kind, medium, mild, near
+from ._kinds import APART, DISTURBED, LARGE, NORMAL, TIED, Kind, medium, mild, near
 from ._values import Refused
 from .explain import Sample, tiny_numbers
 
 MOST_ALONE = 8
 """Samples in which few arrays have large numbers."""
+LEAST_CHANGE = 1e-4
+"""The least part of a usual result that tells how it is computed."""
 MOST_NEEDED = 5
 """Calls that lack attributes, each without one that the one before needed."""
 
@@ -26,7 +28,8 @@ def samples_of(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]
     """
     first = episode.run(NORMAL, 0)
     counters = first.outcome.counted(first.tree.numbers())
-    episode.special = replace(episode.special, counters=counters)
+    changed = frozenset(first.outcome.mutated)
+    episode.special = replace(episode.special, counters=counters, changed=changed)
     if not first.outcome.is_finite():
         positive = episode.positive(first.outcome)
         shares = episode.shares() if all(map(is_finite, first.outcome.arrays.values())) else ()
@@ -48,9 +51,12 @@ def samples_of(episode: Episode, unread: Unread) -> tuple[list[Sampled], Unread]
     assert again is not None
     kinds = [TIED, LARGE] if episode.forward is None else [TIED, DISTURBED]
     more = [episode.run(kind, seed, unread) for seed, kind in enumerate(kinds, 1)]
+    if not more[0].outcome.is_finite():
+        more.insert(1, episode.run(APART, 1, unread))
     is_finite_for_large = more[-1].outcome.is_finite()
     if not is_finite_for_large:
-        more[-1] = episode.run(replace(kinds[-1], draw=mild), len(kinds), unread)
+        usual = replace(kinds[-1], draw=mild, is_usual=True)
+        more[-1] = episode.run(usual, len(kinds), unread)
     if not is_finite_for_large or _has_zeros([again, *more]):
         more += _large_ones(episode, kinds[-1], len(kinds), again.sample, unread)
     if first.outcome.numbers:  # a sample tells little of a loss
@@ -81,11 +87,28 @@ def _large_ones(
     for start in range(min(len(paths), MOST_ALONE)):
         only = frozenset(paths[start::MOST_ALONE])
         for draw in (kind.draw, medium):
-            sampled = episode.run(replace(kind, draw=draw, only=only), seed, unread)
-            if sampled.outcome.is_finite():
+            few = replace(kind, draw=draw, only=only, is_usual=True)
+            sampled = episode.run(few, seed, unread)
+            if sampled.outcome.is_finite() and _tells(sampled.sample, first):
                 samples.append(sampled)
                 break
     return samples
+
+
+def _tells(sample: Sample, first: Sample) -> bool:
+    """Whether no result is so much smaller than in the first sample that it is mostly rounding."""
+    return all(
+        _change(sample, name) >= LEAST_CHANGE * _change(first, name) for name in sample.outputs
+    )
+
+
+def _change(sample: Sample, name: str) -> float:
+    """The largest element of a result, or of what was added to it."""
+    new, old = sample.outputs[name], sample.inputs.get(name)
+    if new.dtype.kind != "f":
+        return 0.0
+    is_old = old is not None and old.shape == new.shape
+    return float(np.abs(new - old if is_old else new).max(initial=0))
 
 
 def _lacking(episode: Episode, unread: Unread) -> tuple[Sampled | None, Unread]:

@@ -144,6 +144,12 @@ def is_setting(array: Array) -> bool:
     return array.dtype.kind in "iu" and array.size <= MOST_SETTINGS
 
 
+def has_single_elements(array: Array) -> bool:
+    """Whether each row has one element that is not 0, as targets, or gradients at labels."""
+    has_rows = array.size > 0 and array.ndim > 0 and array.shape[-1] > 1
+    return has_rows and array.dtype.kind == "f" and bool((np.count_nonzero(array, -1) == 1).all())
+
+
 def _is_partial(value: Any) -> bool:
     """Whether a value is a function with fixed numbers among its arguments."""
     if not isinstance(value, functools.partial):
@@ -157,22 +163,27 @@ def _is_key(key: Any) -> bool:
     return type(key) in (str, int) or (type(key) is tuple and all(map(_is_key, key)))
 
 
+HOOKS = ("__setattr__", "__getattribute__")
+"""Methods with which attributes may do anything."""
+
+
 def describe(value: Any) -> str:
     """What an unknown value is."""
     if type(value) in CONTAINERS:
         return f"a {type(value).__name__} with {len(value)} items"
-    return f"a {type(value).__module__}.{type(value).__qualname__}"
-
-
-_PLAIN: tuple[Any, Any] = (object.__setattr__, object.__getattribute__)
+    if type(value) is np.ndarray:
+        return f"an array of {value.dtype}"
+    cls = type(value)
+    hooks = [name for name in HOOKS if getattr(cls, name) is not getattr(object, name)]
+    hook = f", whose class has {hooks[0]}" if hooks else ""
+    return f"a {cls.__module__}.{cls.__qualname__}{hook}"
 
 
 def is_plain(cls: type) -> bool:
     """Whether instances keep their attributes in ``__dict__`` alone, without hooks."""
     own = [base for base in cls.__mro__ if base is not object]
     return (
-        cls.__setattr__ is _PLAIN[0]
-        and cls.__getattribute__ is _PLAIN[1]
+        all(getattr(cls, name) is getattr(object, name) for name in HOOKS)
         and cls.__module__.split(".")[0] not in ("builtins", "numpy", "scipy")
         and not any(vars(base).get("__slots__") for base in own)
         and any("__dict__" in vars(base) for base in own)

@@ -120,6 +120,7 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     **{name: partial(_smooth, name) for name in SMOOTH},
     "negative part": lambda x: np.minimum(x, 0),
     "square": lambda x: x * x,
+    "exp": np.exp,
     "positive": lambda x: x > 0,
     "not positive": lambda x: x <= 0,
     "not negative": lambda x: x >= 0,

@@ -1,6 +1,7 @@
 """Expressions: how one output of a call is computed from its inputs."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from math import prod
@@ -102,6 +103,11 @@ class Term:
                 yield operand
             else:
                 yield from operand.paths()
+
+    def under(self, prefix: str) -> "Term":
+        """The same of inputs whose paths begin with a prefix."""
+        operands = [x.under(prefix) if isinstance(x, Term) else prefix + x for x in self.operands]
+        return replace(self, operands=tuple(operands))
 
     @property
     def numbers(self) -> tuple[str, ...]:

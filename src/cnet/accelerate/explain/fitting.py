@@ -54,7 +54,7 @@ def _scale(problem: Problem, target: Target, term: Term, found: list[Array]) -> 
 
     `found` are the values of the term in the first samples, and get those of more.
     """
-    factors, margins, values = [], [], []
+    factors, margins, values, small = [], [], [], []
     for index, wanted in enumerate(target.values):
         if index == len(found):
             sample = problem.samples[index]
@@ -64,14 +64,15 @@ def _scale(problem: Problem, target: Target, term: Term, found: list[Array]) -> 
         if value.size != wanted.size or not np.isfinite(value).all():
             return None
         error = target.errors[index]
+        if target.sizes[index] <= error:  # it does not tell the factor
+            small.append((index, value))
+            continue
         places = target.places if index == 0 else slice(PROBED)
         if not is_multiple(wanted.ravel()[places], value[places], error):
             return None
         square, largest = value @ value, np.abs(value).max()
         if not square > 0:
-            if target.sizes[index] > error:
-                return None
-            continue
+            return None
         factor = float(wanted.ravel() @ value / square)
         if not np.abs(wanted.ravel() - factor * value).max() <= error:
             return None
@@ -86,7 +87,7 @@ def _scale(problem: Problem, target: Target, term: Term, found: list[Array]) -> 
         if all(
             np.abs(target.values[index].ravel() - factor * value).max() <= 2 * target.errors[index]
             for (index, value), factor in (
-                (pair, scale.value(problem.samples[pair[0]].numbers)) for pair in values
+                (pair, scale.value(problem.samples[pair[0]].numbers)) for pair in values + small
             )
         ):
             return scale

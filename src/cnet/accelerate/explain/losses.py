@@ -1,6 +1,12 @@
-"""Losses: one number for all elements of one or two inputs, up to a factor such as ``1 / n``."""
+"""Losses: one number for all elements of one or two inputs, up to a factor such as ``1 / n``.
+
+And the gradients of cross-entropy for the probabilities.
+"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import permutations, repeat
 from math import inf
 from typing import Any
 
@@ -8,9 +14,9 @@ import numpy as np
 
 from ..._dataclasses import dataclass
 from ...arrays import Array
-from .expressions import Term
+from .expressions import Scale, Term, in_one_dtype
 from .samples import Operand, Problem, tiny_numbers
-from .softmax import Softmax, of_labels
+from .softmax import Softmax, with_rows
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,13 @@ class Products:
 
 @dataclass(frozen=True)
 class AtLabels:
-    """The sum over the rows of the elements at their labels; the operands are (x, labels)."""
+    """The sum over the rows of the elements at their labels; the operands are (x, labels).
 
-    def __call__(self, *arrays: Array) -> Any:
-        return _at_labels(*arrays).sum()
+    A vector is one row, and its label may be a number.
+    """
+
+    def __call__(self, *operands: Any) -> Any:
+        return _at_labels(*operands).sum()
 
     def __str__(self) -> str:
         return "sum at the labels"
@@ -60,21 +69,25 @@ class AtLabels:
 
 @dataclass(frozen=True)
 class Guard:
-    """What keeps the argument of a logarithm away from zero."""
+    """What keeps the argument of a logarithm, or a denominator, away from zero."""
 
     added: float = 0.0
     least: float = 0.0
     most: float = inf
 
-    def log(self, p: Array, is_rest: bool = False) -> Array:
-        """The logarithm of probabilities, or of one minus these."""
+    def __call__(self, p: Array, is_rest: bool = False) -> Array:
+        """The probabilities, or one minus these."""
         if self.least:
             p = np.maximum(p, self.least)
         if self.most < inf:
             p = np.minimum(p, self.most)
         if is_rest:
             p = 1 - p
-        return np.log(p + self.added if self.added else p)
+        return p + self.added if self.added else p
+
+    def log(self, p: Array, is_rest: bool = False) -> Array:
+        """The logarithm of the probabilities, or of one minus these."""
+        return np.log(self(p, is_rest))
 
 
 @dataclass(frozen=True)
@@ -94,13 +107,35 @@ class Entropy:
 
 
 @dataclass(frozen=True)
+class EntropyGradient:
+    """``t / p``; if it is binary, minus ``(1 - t) / (1 - p)``; the operands are (p, t)."""
+
+    guard: Guard
+    is_binary: bool = False
+
+    def __call__(self, *arrays: Array) -> Array:
+        with np.errstate(all="ignore"):
+            first, second = self.parts(*arrays)
+            return first - second if self.is_binary else first
+
+    def parts(self, *arrays: Array) -> tuple[Array, Array]:
+        """Both quotients; the second is 0 if it is not binary."""
+        p, t = in_one_dtype(arrays)
+        first: Array = t / self.guard(p)
+        return first, (1 - t) / self.guard(p, True) if self.is_binary else np.zeros_like(first)
+
+    def __str__(self) -> str:
+        return f"{'binary ' * self.is_binary}cross-entropy, dx"
+
+
+@dataclass(frozen=True)
 class LabelEntropy:
     """The sum over the rows of the logarithms at their labels; the operands are (p, labels)."""
 
     guard: Guard
 
-    def __call__(self, *arrays: Array) -> Any:
-        return self.guard.log(_at_labels(*arrays)).sum()
+    def __call__(self, *operands: Any) -> Any:
+        return self.guard.log(_at_labels(*operands)).sum()
 
     def __str__(self) -> str:
         return "cross-entropy at the labels"
@@ -113,15 +148,55 @@ def losses(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     guards = [*_guards(problem)]
     for path in problem.singles():
         yield from (Term(operation, (path,)) for operation in (Squares(), Distances()))
+        x = problem.inputs[path][0]
+        if x.dtype.kind == "f" and 1 < x.size == max(x.shape):
+            for label in _labels_of(problem, x.size):
+                for operation in (AtLabels(), *map(LabelEntropy, guards)):
+                    yield Term(operation, (path,), (Scale(1.0, (label,)),))
     for first, second in problem.pairs():
         p, t = problem.inputs[first][0], problem.inputs[second][0]
         if p.size < 2 or p.dtype.kind != "f":
             continue
         if p.shape == t.shape:
             yield from _of_targets(first, second, guards)
-        elif of_labels(problem, second, p.shape):
-            yield Term(AtLabels(), (first, second))
-            yield from (Term(LabelEntropy(guard), (first, second)) for guard in guards)
+            continue
+        for x in with_rows(problem, first, second, p.shape):
+            yield from (
+                Term(operation, (x, second))
+                for operation in (AtLabels(), *map(LabelEntropy, guards))
+            )
+
+
+def entropy_gradients(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
+    """Gradients of cross-entropy that agree in each element: guarded ones differ by far."""
+    size = problem.result.size
+    if problem.result.dtype.kind != "f" or size < 2:
+        return
+    everywhere = slice(None)
+    for first, second in permutations(problem.of_size(size), 2):
+        p, t = problem.inputs[first], problem.inputs[second]
+        if p[0].dtype.kind != "f" or p[0].shape != t[0].shape:
+            continue
+        for guard in _guards(problem):
+            for is_binary in (False, True):
+                operation = EntropyGradient(guard, is_binary)
+                probe = partial(_is_gradient, operation, 10 * problem.tolerance)
+                if probe(p[0], t[0], problem.result, problem.places) and all(
+                    map(probe, p, t, problem.results, repeat(everywhere))
+                ):
+                    yield Term(operation, (first, second))
+
+
+def _is_gradient(
+    operation: EntropyGradient, error: float, p: Array, t: Array, dx: Array, places: Any
+) -> bool:
+    """Whether `dx` is the gradient times one number, up to rounding of the quotients."""
+    p, t, dx = (array.reshape(-1)[places] for array in (p, t, dx))
+    with np.errstate(all="ignore"):
+        positive, negative = operation.parts(p, t)
+        value, size = positive - negative, np.abs(positive) + np.abs(negative)
+        factor = dx @ value / (value @ value)
+        return bool((np.abs(dx - factor * value) <= error * abs(factor) * size).all())
 
 
 def probabilities(problem: Problem) -> list[Term]:
@@ -153,12 +228,23 @@ def _guards(problem: Problem) -> Iterator[Guard]:
         yield from (Guard(0.0, tiny, most) for most in (1 - tiny, 1.0))
 
 
+def _labels_of(problem: Problem, size: int) -> list[str]:
+    """Paths of the integers that may be the label of a vector."""
+    all_numbers = [sample.numbers for sample in problem.samples]
+    return [
+        path for path in all_numbers[0]
+        if all(float(n[path]).is_integer() and 0 <= n[path] < size for n in all_numbers)
+    ]  # fmt: skip
+
+
 def _difference(arrays: tuple[Array, ...]) -> Array:
     """One array, or the difference of two, with one axis."""
     x = arrays[0] if len(arrays) == 1 else np.subtract(*arrays)
     return x.ravel() if x.dtype.kind == "f" else x.ravel().astype(np.float64)
 
 
-def _at_labels(x: Array, labels: Array) -> Array:
-    picked: Array = x[np.arange(len(x)), labels.reshape(-1)]
+def _at_labels(x: Array, labels: Any) -> Array:
+    labels = np.asarray(labels, np.intp).reshape(-1)
+    rows = x if len(x) == len(labels) else x.reshape(1, -1)
+    picked: Array = rows[np.arange(len(rows)), labels]
     return picked

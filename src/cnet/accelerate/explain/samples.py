@@ -228,7 +228,7 @@ class Problem:
         return other if other.known_targets else None
 
     def _change(self, path: str, values: list[Array], scale: Scale = ONE) -> Target | None:
-        """What is added to a multiple of an input; None if that is too small to tell."""
+        """What is added to a multiple of an input; None if two samples do not tell."""
         old = [
             array * scale.value(sample.numbers) if scale != ONE else array
             for array, sample in zip(self.inputs[path], self.samples, strict=True)
@@ -240,9 +240,13 @@ class Problem:
             unit * max(float(np.abs(value).max(initial=0)), float(np.abs(before).max()))
             for value, before in zip(values, old, strict=True)
         ]
-        if not all(size > 1000 * error for size, error in zip(sizes, noise, strict=True)):
+        tell = [size > 1000 * error for size, error in zip(sizes, noise, strict=True)]
+        if not tell[0] or sum(tell) < min(2, len(tell)):
             return None
-        errors = [self.tolerance * size + error for size, error in zip(sizes, noise, strict=True)]
+        errors = [
+            error + (self.tolerance * size if is_large else size)
+            for size, error, is_large in zip(sizes, noise, tell, strict=True)
+        ]
         return Target(path, changes, errors, scale)
 
 

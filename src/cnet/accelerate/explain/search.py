@@ -25,7 +25,7 @@ from .convolution import Convolution, convolutions, known_convolutions
 from .exponential import exponential_units
 from .expressions import Expression, Scale, Term
 from .fitting import fit
-from .losses import losses, probabilities
+from .losses import entropy_gradients, losses, probabilities
 from .normalization import (
     deviations,
     normalization_gradients,
@@ -36,7 +36,14 @@ from .optimizers import gradients, squares, steps_of_optimizers
 from .places import places
 from .pooling import Pooling, known_poolings, poolings, poolings_of
 from .samples import OutOfTime, Problem, Sample
-from .softmax import SoftmaxGradient, less_maxima, softmax_axes, softmax_gradients, softmaxes
+from .softmax import (
+    Softmax,
+    SoftmaxGradient,
+    less_maxima,
+    softmax_axes,
+    softmax_gradients,
+    softmaxes,
+)
 
 Rule = Callable[[Problem, tuple[object, ...]], Iterator[Term]]
 MOST_MASKED = 12
@@ -44,8 +51,8 @@ MOST_MASKED = 12
 RARE = ("sigmoid, dx", "tanh, dx")
 """Gradients that are tried last: most layers keep the results of these activations."""
 CHEAP: tuple[Rule, ...] = (
-    copies, deviations, elementwise, two_valued, sums, paddings, columns, products,
-    known_convolutions, contractions, gradients_per_image, places, exponential_units,
+    copies, deviations, entropy_gradients, elementwise, two_valued, sums, paddings, columns,
+    products, known_convolutions, contractions, gradients_per_image, places, exponential_units,
     softmaxes, less_maxima, softmax_gradients, normalizations, weight_gradients,
     normalization_gradients, losses,
 )  # fmt: skip
@@ -111,11 +118,24 @@ def explain(
         constant = Term(Constant(float(first), problem.shape), ())
         return fit(problem, [constant]) if first else _zeros(problem)
     operations = tuple(hint.term.operation for hint in hints)
+    probable = [
+        replace(hint.term, operation=replace(operation, is_bounded=True))
+        for hint, operation in zip(hints, operations, strict=True)
+        if isinstance(operation, Softmax) and set(hint.term.paths()) <= problem.inputs.keys()
+    ]
+    through = [
+        one.term for one in results
+        if isinstance(one.term.operation, SoftmaxGradient)
+        and set(one.term.paths()) <= problem.inputs.keys()
+    ]  # fmt: skip
     is_masked = any(isinstance(x, Term) for hint in hints for x in hint.term.operands)
     search: dict[str, Callable[[], Expression | None]] = {
-        "known": lambda: _known(problem, operations, gradients(problem, results)),
-        "masked": lambda: _of_masked(problem, operations),
-        "unknown": lambda: _unknown(problem, operations, is_masked),
+        "known": lambda: (
+            _known(problem, operations, gradients(problem, results))
+            or _of_softmax(problem, operations, probable)
+        ),
+        "masked": lambda: _of_masked(problem, operations, through),
+        "unknown": lambda: _unknown(problem, operations, through, is_masked),
     }
     try:
         return next(filter(None, (search[stage]() for stage in stages)), None)
@@ -148,6 +168,7 @@ def _known(
         or fit(problem, steps_of_optimizers(problem, terms))
         or _with_decay(problem, operations, terms)
         or _of_rows(problem, operations)
+        or _of_features(problem, operations)
         or _of_augmented(problem, operations)
         or _of_probabilities(problem, operations)
     )
@@ -170,10 +191,30 @@ def _of_rows(problem: Problem, operations: tuple[object, ...]) -> Expression | N
     return _first(problem.with_terms(images), rules, (*operations, *pools)) if images else None
 
 
+def _of_features(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
+    """An explanation by normalization with statistics for each element of an image."""
+    sizes = {problem.result.size, *(arrays[0].size for arrays in problem.inputs.values())}
+    rows = [
+        Term(Reshaped((len(x), prod(x.shape[1:]))), (path,))
+        for path, (x, *_) in problem.inputs.items()
+        if x.ndim > 2 and x.dtype.kind == "f" and len(x) > 1 and x.size // len(x) in sizes
+    ]
+    rules = deviations, normalizations, weight_gradients, normalization_gradients
+    return _first(problem.with_terms(rows), rules, operations) if rows else None
+
+
 def _of_augmented(problem: Problem, operations: tuple[object, ...]) -> Expression | None:
     """An explanation with ones for the bias, or without the weights for it, among the operands."""
     terms = augmented(problem)
     rules = copies, products, softmaxes
+    return _first(problem.with_terms(terms), rules, operations) if terms else None
+
+
+def _of_softmax(
+    problem: Problem, operations: tuple[object, ...], terms: Sequence[Term]
+) -> Expression | None:
+    """A gradient through softmax whose result is not kept."""
+    rules = (softmax_gradients,)
     return _first(problem.with_terms(terms), rules, operations) if terms else None
 
 
@@ -184,22 +225,25 @@ def _of_probabilities(problem: Problem, operations: tuple[object, ...]) -> Expre
 
 
 def _unknown(
-    problem: Problem, operations: tuple[object, ...], is_masked: bool
+    problem: Problem, operations: tuple[object, ...], through: Sequence[Term], is_masked: bool
 ) -> Expression | None:
     """What needs more time; gradients of activations come first if other results have them."""
     rules: list[Callable[[], Expression | None]] = [
         lambda: _first(problem, COSTLY, operations),
-        lambda: _of_masked(problem, operations, COSTLY),
+        lambda: _of_masked(problem, operations, through, COSTLY),
     ]
     return next(filter(None, (rule() for rule in (reversed(rules) if is_masked else rules))), None)
 
 
 def _of_masked(
-    problem: Problem, operations: tuple[object, ...],
+    problem: Problem, operations: tuple[object, ...], through: Sequence[Term],
     rules: Sequence[Rule] = (sums, products, known_convolutions, contractions),
 ) -> Expression | None:  # fmt: skip
-    """An explanation with gradients of activations among the operands."""
-    masked = sorted(_masked(problem), key=_likelihood)[:MOST_MASKED]
+    """An explanation with gradients of activations among the operands.
+
+    `through` are those of which other results are computed.
+    """
+    masked = [*through, *sorted(_masked(problem), key=_likelihood)][:MOST_MASKED]
     more = augmented(problem) if masked else []
     return _first(problem.with_terms([*masked, *more]), rules, operations) if masked else None
 
@@ -218,7 +262,8 @@ def _with_decay(
     return (
         fit(decayed, squares(terms))
         or _first(decayed, CHEAP, operations)
-        or _of_masked(decayed, operations)
+        or _of_features(decayed, operations)
+        or _of_masked(decayed, operations, ())
     )
 
 

@@ -1,18 +1,21 @@
 """Softmax, of an input or of a dense layer, and gradients through it."""
 
 from collections.abc import Iterator
-from itertools import permutations
+from dataclasses import dataclass
+from itertools import permutations, product
 
 import numpy as np
 
 from ... import kernels
 from ..._dataclasses import dataclass
 from ...arrays import Array
-from .arithmetic import Elementwise, matrix_products, with_biases
+from .arithmetic import Copy, Elementwise, matrix_products, with_biases
 from .expressions import Term, in_one_dtype
 from .fitting import is_multiple
 from .samples import Operand, Problem
 
+TURN = Copy((1, 0))
+"""The transpose of a matrix."""
 BOUND = {np.dtype(np.float32): 40.0, np.dtype(np.float64): 340.0}
 """Up to this size of all elements, no way to write softmax overflows, or divides by 0."""
 LEAST = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
@@ -71,6 +74,19 @@ class SoftmaxGradient:
 
     def __str__(self) -> str:
         return "softmax, dx"
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """The derivatives of softmax, a matrix for each row of its result."""
+
+    def __call__(self, *arrays: Array) -> Array:
+        (y,) = in_one_dtype(arrays)
+        matrices: Array = y[..., np.newaxis] * (np.eye(y.shape[-1]) - y[..., np.newaxis, :])
+        return matrices
+
+    def __str__(self) -> str:
+        return "softmax, derivatives"
 
 
 @dataclass(frozen=True)
@@ -174,11 +190,29 @@ def softmax_gradients(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]
     if problem.result.dtype.kind != "f":
         return
     error = 100 * problem.tolerance
+    for path in problem.singles():
+        y = problem.inputs[path][0]
+        if y.dtype.kind == "f" and y.ndim and problem.shape == (*y.shape, y.shape[-1]):
+            yield Term(Jacobian(), (path,))
     for first, second in permutations(problem.of_size(problem.result.size), 2):
         for axis in softmax_axes(problem.inputs[second][0], error):
             yield Term(SoftmaxGradient(axis), (first, second))
+    yield from _of_arguments(problem)
     yield from _less_labels(problem)
     yield from _less_targets(problem)
+
+
+def _of_arguments(problem: Problem) -> Iterator[Term]:
+    """Gradients for which softmax is computed again from its argument."""
+    for first, second in permutations(problem.of_size(problem.result.size), 2):
+        dy, x = problem.inputs[first], problem.inputs[second]
+        if not dy[0].dtype.kind == x[0].dtype.kind == "f" or x[0].ndim > 2:
+            continue
+        for axis in range(x[0].ndim):
+            softmax = Softmax(axis, False, not _has_large(x))
+            value = SoftmaxGradient(axis)(dy[0], softmax(x[0]))
+            if any(is_multiple(one.values[0], value, one.errors[0]) for one in problem.targets):
+                yield Term(SoftmaxGradient(axis), (first, Term(softmax, (second,))))
 
 
 def _less_targets(problem: Problem) -> Iterator[Term]:
@@ -201,13 +235,26 @@ def of_labels(problem: Problem, path: Operand, shape: tuple[int, ...]) -> bool:
     )
 
 
+def with_rows(
+    problem: Problem, path: Operand, labels: Operand, shape: tuple[int, ...]
+) -> Iterator[Operand]:
+    """An input with a row for each label, which may be its transpose."""
+    if of_labels(problem, labels, shape):
+        yield path
+    if of_labels(problem, labels, shape[::-1]):
+        yield Term(TURN, (path,))
+
+
 def _less_labels(problem: Problem) -> Iterator[Term]:
     """Gradients of cross-entropy."""
     shape = problem.shape
     if len(shape) != 2:
         return
-    labels = [path for path in problem.of_size(shape[0]) if of_labels(problem, path, shape)]
-    for path, arrays in problem.inputs.items() if labels else ():
-        if arrays[0].shape == shape and arrays[0].dtype.kind == "f":
-            for label in labels:
-                yield Term(LessLabels(), (path, label))
+    same = [
+        path for path, arrays in problem.inputs.items()
+        if arrays[0].shape == shape and arrays[0].dtype.kind == "f"
+    ]  # fmt: skip
+    for path, label in product(same, problem.inputs):
+        for y in with_rows(problem, path, label, shape):
+            term = Term(LessLabels(), (y, label))
+            yield term if y == path else Term(TURN, (term,))
