@@ -10,15 +10,15 @@ import warnings
 from typing import Any
 
 import numpy as np
+import own_layers as layers
 import pytest
+from own_layers import close, counts
 
 import cnet
-import own_layers as layers
 from cnet.accelerate import _compare
 from cnet.accelerate._learned import Learned
 from cnet.accelerate._report import report_of
 from cnet.accelerate._targets import places
-from own_layers import close, counts
 
 RNG = np.random.default_rng
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from written_layers import BOTH, same
 
 ACTIVATION = """

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from own_layers import counts
 
 import cnet
-from own_layers import counts
 
 RNG = np.random.default_rng
 

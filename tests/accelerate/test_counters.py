@@ -1,10 +1,10 @@
 """Layers that count their calls."""
 
 import pytest
-
-import cnet
 from own_layers import close, counts
 from written_layers import RNG, made
+
+import cnet
 
 COUNTER = """
 class Layer:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import own_layers as layers
 import pytest
+from own_layers import close, counts
 
 import cnet
-import own_layers as layers
-from own_layers import close, counts
 
 RNG = np.random.default_rng
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from written_layers import BOTH, same
 
 from cnet.accelerate import _budget, _episodes
 from cnet.accelerate._budget import FEW
@@ -12,7 +13,6 @@ from cnet.accelerate._calls import Build, Existing, Fresh, Leaf, Next, Unknown, 
 from cnet.accelerate._episodes import Episode
 from cnet.accelerate._fewer import Different, few_of, for_all, with_few
 from cnet.accelerate._recorded import Recorded
-from written_layers import BOTH, same
 
 IMAGES = 24
 

@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from written_scripts import NET, SCRIPT, run
 
 from cnet.accelerate import _budget, _history
 from cnet.accelerate._budget import Budget, Price
 from cnet.accelerate._history import History, Past
 from cnet.accelerate._watched import Situation
-from written_scripts import NET, SCRIPT, run
 
 PLACE = "Layer.forward", "(<class 'net.Layer'>, 3)"
 KNOWN = {PLACE: Past(3.0, 2.0, "return is not explained", 0.5)}

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-
-import cnet
 from own_layers import close, counts
 from written_layers import BOTH, RNG, made, same
+
+import cnet
 
 BODY = """
 class Layer:

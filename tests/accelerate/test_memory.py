@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import own_layers as layers
 import pytest
+from own_layers import close, counts
 
 import cnet
-import own_layers as layers
 from cnet.accelerate.explain.memory import copied, is_ordinary, placed
-from own_layers import close, counts
 
 RNG = np.random.default_rng
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from own_layers import close, counts
 
 import cnet
-from own_layers import close, counts
 
 CONV = """
 class Layer:

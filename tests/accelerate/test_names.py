@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
+from own_layers import counts
 
 import cnet
-from own_layers import counts
 
 RNG = np.random.default_rng
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from own_layers import counts
+from written_layers import RNG
 
 import cnet
 from cnet.accelerate import _budget, _deferred
@@ -11,8 +13,6 @@ from cnet.accelerate._budget import Budget
 from cnet.accelerate._learned import MOST_READS
 from cnet.accelerate._targets import watch_class
 from cnet.accelerate._watched import Options
-from own_layers import counts
-from written_layers import RNG
 
 
 def relu() -> Any:

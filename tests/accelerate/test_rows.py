@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from own_layers import close, counts
+from written_layers import BOTH, RNG, made, same
 
 import cnet
 from cnet.accelerate.explain import Expression, Sample, Scale, Term, explain
 from cnet.accelerate.explain.pooling import Pooling
 from cnet.accelerate.explain.windows import Plane
-from own_layers import close, counts
-from written_layers import BOTH, RNG, made, same
 
 TWO = Plane((2, 2), ((0, 0), (0, 0)), (1, 1))
 POOL = """

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from written_scripts import NET, SCRIPT, run
 
 from cnet.accelerate._write import decorated
-from written_scripts import NET, SCRIPT, run
 
 
 def test_a_script_prints_the_same(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import cnet
 from own_layers import counts
 from written_layers import BOTH, RNG, made, same
+
+import cnet
 
 PROBABILITIES = """
 class Layer:

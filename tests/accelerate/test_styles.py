@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import cnet
 from own_layers import close, counts
 from written_layers import BOTH, COUNTING, RNG, SLOPE, made, same, simple
+
+import cnet
 
 WINDOWS = """
 class Layer:

@@ -5,11 +5,11 @@ Those of learning are of the processor, so that other programs do not end it ear
 
 import gc
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._dataclasses import dataclass
 from ..arrays import Array
 from ._values import MOST_ITEMS, is_plain
 

@@ -4,12 +4,12 @@ import inspect
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._dataclasses import dataclass, field
 from ..arrays import Array, Shape
 from ._counters import Counter
 from ._printed import collected

@@ -5,6 +5,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import sqrt
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -12,7 +13,6 @@ from zlib import crc32
 
 import numpy as np
 
-from .._dataclasses import dataclass
 from ..arrays import Array
 from ._budget import find_images
 from ._calls import Before, Outcome, Scans, arguments, read, undisturbed

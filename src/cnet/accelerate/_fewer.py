@@ -5,11 +5,11 @@ with a few. One call with all of them shows then what depends on their number.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .._dataclasses import replace
 from ._budget import FEW
 from ._calls import Build, Existing, Leaf, Next, Number, Template, Unknown, View
 from ._recorded import Recorded

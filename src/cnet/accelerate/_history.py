@@ -10,12 +10,12 @@ import platform
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .. import __version__
-from .._dataclasses import astuple, dataclass, field
 from .._files import atomic_write, cache_folder
 
 LEAST_TOTAL = 1.0

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._dataclasses import dataclass
 from ..arrays import Array
 
 

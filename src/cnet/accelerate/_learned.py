@@ -2,10 +2,10 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any
 
-from .._dataclasses import dataclass, field
 from .._warning import warn
 from . import _deferred
 from ._compare import Mismatch, compare, run_original

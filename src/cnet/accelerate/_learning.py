@@ -1,6 +1,7 @@
 """Learns from samples what a function computes, and makes a plan of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import prod
 from time import thread_time
@@ -8,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from .._dataclasses import dataclass, field, replace
 from . import _deferred
 from ._calls import (
     Build,

@@ -7,13 +7,13 @@ all new arrays. `commit` sets and returns them: it cannot fail, so that no call 
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
-from .._dataclasses import dataclass
 from ..arrays import Array
 from . import _deferred
 from ._calls import Build, Existing, Fresh, Leaf, Next, Number, Outcome, Template, View

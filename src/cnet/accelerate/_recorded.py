@@ -2,10 +2,9 @@
 
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
-
-from .._dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """The samples of a call to learn from, and what the call sets before it reads it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from .._dataclasses import replace
 from ..arrays import Array
 from ._calls import Build, Fresh, Leaf, Number, Outcome, Template, Unknown, View, same_bits
 from ._episodes import FORWARD, Episode, Sampled, Unread

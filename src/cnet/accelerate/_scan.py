@@ -12,12 +12,12 @@ import sys
 import types
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from .._dataclasses import dataclass, field
 from ._values import Impure, kind_of
 
 MODULES = (

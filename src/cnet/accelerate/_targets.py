@@ -4,10 +4,10 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .._dataclasses import dataclass
 from ._values import is_plain
 from ._watched import Options, Watched
 

@@ -5,13 +5,13 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from time import perf_counter, thread_time
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._dataclasses import dataclass, field
 from . import _budget
 from ._budget import (
     IMPORT_SECONDS,

@@ -1,6 +1,7 @@
 """Copies, transposes, sums, elementwise functions and matrix products."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, permutations
 from math import prod
@@ -8,7 +9,6 @@ from math import prod
 import numpy as np
 
 from ... import kernels
-from ..._dataclasses import dataclass, replace
 from ...arrays import Array, Shape
 from ...dropin._arrays import float_dtype
 from .affine import ACTIVATIONS, biases

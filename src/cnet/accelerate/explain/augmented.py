@@ -1,10 +1,10 @@
 """Dense layers whose bias is a row or column of the weights, and the input has ones for it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..._dataclasses import dataclass
 from ...arrays import Array
 from .expressions import Term
 from .samples import Operand, Problem

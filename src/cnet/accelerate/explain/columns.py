@@ -1,12 +1,12 @@
 """Padded images, and the columns of im2col in any order of the axes."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import permutations, product
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..._dataclasses import dataclass
 from ...arrays import Array, Shape
 from .convolution import Convolution
 from .expressions import Term

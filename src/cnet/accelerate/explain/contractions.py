@@ -1,12 +1,12 @@
 """The gradient of filters from the columns of im2col, in any order of their axes."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from ... import kernels
-from ..._dataclasses import dataclass, replace
 from ...arrays import Array, Shape
 from .convolution import Convolution
 from .expressions import Term, in_one_dtype

@@ -1,13 +1,13 @@
 """Convolutions and their gradients, in any layout, with bias and activation."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
 import numpy as np
 
 from ... import kernels
-from ..._dataclasses import dataclass, replace
 from ...arrays import Array
 from ...dropin._arrays import float_dtype
 from .affine import ACTIVATIONS, biases, has_constant_rest, repeated_biases

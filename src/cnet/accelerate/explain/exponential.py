@@ -1,12 +1,12 @@
 """Exponential linear units with any factor of their negative part, and their gradients."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ... import kernels
-from ..._dataclasses import dataclass
 from ...arrays import Array
 from .expressions import Scale, Term, in_one_dtype
 from .fitting import is_multiple

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..._dataclasses import dataclass
 from ...arrays import FLOAT32, FLOAT64, Array, Shape
 from ...dropin._arrays import float_dtype
 from .memory import placed, steps

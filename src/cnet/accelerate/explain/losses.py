@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..._dataclasses import dataclass
 from ...arrays import Array
 from .expressions import Scale, Term, in_one_dtype
 from .samples import Operand, Problem, tiny_numbers

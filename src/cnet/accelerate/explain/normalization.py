@@ -6,6 +6,7 @@ number.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 from math import prod
 from typing import Any, NamedTuple
@@ -13,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import kernels
-from ..._dataclasses import dataclass, replace
 from ...arrays import Array
 from .expressions import Scale, Term, in_one_dtype
 from .fitting import is_multiple

@@ -1,13 +1,13 @@
 """Steps of optimizers that divide by the root of a mean of squares: Adam, RMSprop, Adagrad."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import permutations, product
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..._dataclasses import dataclass
 from ...arrays import Array
 from .arithmetic import Elementwise
 from .expressions import Correction, Expression, Term

@@ -1,11 +1,11 @@
 """Where the maxima are in the windows of max pooling, and gradients computed from that."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain, permutations, product
 
 import numpy as np
 
-from ..._dataclasses import dataclass
 from ...arrays import Array, Shape
 from ...dropin import kernels
 from .expressions import Term, in_one_dtype

@@ -1,12 +1,12 @@
 """Max and average pooling and their gradients, in any layout."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Literal
 
 import numpy as np
 
-from ..._dataclasses import dataclass, replace
 from ...arrays import Array, Shape
 from ...dropin import kernels
 from ...dropin._pooling import TIES

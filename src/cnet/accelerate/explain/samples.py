@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, permutations
 from math import isqrt
@@ -9,7 +10,6 @@ from time import thread_time
 
 import numpy as np
 
-from ..._dataclasses import dataclass, field
 from ...arrays import Array
 from .expressions import ONE, Expression, Scale, Term
 

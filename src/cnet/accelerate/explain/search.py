@@ -1,13 +1,13 @@
 """The search for an explanation: all rules, the cheapest first."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import permutations
 from math import prod
 from time import thread_time
 
 import numpy as np
 
-from ..._dataclasses import replace
 from .arithmetic import (
     Constant,
     Elementwise,

@@ -7,7 +7,6 @@ from itertools import permutations, product
 import numpy as np
 
 from ... import kernels
-from ..._dataclasses import dataclass
 from ...arrays import Array
 from .arithmetic import Copy, Elementwise, matrix_products, with_biases
 from .expressions import Term, in_one_dtype
