@@ -12,12 +12,13 @@ _Instance = TypeVar("_Instance")
 
 
 class _Field:
-    """A field, and the default that it has in the class, which may be none."""
+    """What `field` returns."""
 
     def __init__(
         self, default_factory: Callable[[], Any] | None, init: bool, compare: bool
     ) -> None:
-        self.default_factory, self.init, self.compare = default_factory, init, compare
+        self.make: Any = default_factory
+        self.init, self.compare = init, compare
 
 
 def field(
@@ -62,7 +63,7 @@ def dataclass(cls: Any = None, *, frozen: bool = False, eq: bool = True) -> Any:
     names = tuple(name for name, kind in kinds.items() if kind.init)
     defaults = {
         name: fields[name] for name in names
-        if kinds[name].default_factory or kinds[name] is not fields[name]
+        if kinds[name].make or kinds[name] is not fields[name]
     }  # fmt: skip
     compared = attrgetter("__class__", *[name for name in names if kinds[name].compare])
     completes = hasattr(cls, "__post_init__")
@@ -74,7 +75,7 @@ def dataclass(cls: Any = None, *, frozen: bool = False, eq: bool = True) -> Any:
         if is_more or len(values) != len(names):
             raise TypeError(f"{cls.__name__} has the fields {names} (got {args}, {kwargs})")
         for name, value in values.items():
-            setattr(self, name, value.default_factory() if type(value) is _Field else value)
+            setattr(self, name, value.make() if type(value) is _Field else value)
         if completes:
             self.__post_init__()
 

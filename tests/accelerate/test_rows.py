@@ -1,11 +1,10 @@
 """Layers that get the gradient of their images as rows, from a dense layer behind them."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 import cnet
+from cnet._dataclasses import replace
 from cnet.accelerate.explain import Expression, Sample, Scale, Term, explain
 from cnet.accelerate.explain.pooling import Pooling
 from cnet.accelerate.explain.windows import Plane

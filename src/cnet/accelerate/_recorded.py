@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Mapping
-from types import FunctionType
 from typing import Any
 
 from .._dataclasses import dataclass
@@ -12,7 +11,8 @@ from .._dataclasses import dataclass
 class Recorded:
     """A call of a function: what is needed to make similar ones."""
 
-    function: FunctionType
+    function: Any
+    """A Python function."""
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     result: Any = None
