@@ -102,7 +102,10 @@ class Plan:
 
 def is_finite(arrays: Sequence[Array]) -> bool:
     """Whether all elements are finite numbers. Large numbers, whose sum overflows, do not count."""
-    return all(isfinite(float(np.add.reduce(array, None))) for array in arrays)
+    for array in arrays:
+        if not isfinite(np.add.reduce(array, None)):
+            return False
+    return True
 
 
 class _Writer:
