@@ -102,10 +102,7 @@ class Plan:
 
 def is_finite(arrays: Sequence[Array]) -> bool:
     """Whether all elements are finite numbers. Large numbers, whose sum overflows, do not count."""
-    for array in arrays:
-        if not isfinite(np.add.reduce(array, None)):
-            return False
-    return True
+    return all(isfinite(np.add.reduce(array, None)) for array in arrays)
 
 
 class _Writer:
