@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[Any]
+Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 Shape: TypeAlias = tuple[int, ...]
 Size: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 """One number for all spatial axes of an image, or one number for each axis."""

@@ -1,10 +1,12 @@
 """Dtypes under PyTorch's names, and the default dtype. A dtype is a `numpy.dtype`."""
 
 import builtins
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "bool",
@@ -32,7 +34,7 @@ __all__ = [
     "uint64",
 ]  # fmt: skip
 
-DType: TypeAlias = npt.DTypeLike | None
+DType: TypeAlias = "npt.DTypeLike | None"
 
 float16 = half = np.dtype(np.float16)
 float32 = float = np.dtype(np.float32)
@@ -154,7 +156,7 @@ def get_default_dtype() -> np.dtype[Any]:
     return of_number[builtins.float]
 
 
-def set_default_dtype(d: npt.DTypeLike) -> None:
+def set_default_dtype(d: "npt.DTypeLike") -> None:
     """Set the dtype of Python floats, of new tensors and of the parameters of new layers.
 
     Parameters

@@ -85,6 +85,14 @@ def test_a_script_of_which_nothing_is_learned_imports_little(tmp_path: Path) -> 
     assert "cnet.tensor" not in modules_of(tmp_path, "import cnet.accelerate._learned")
 
 
+def test_a_script_starts_soon(tmp_path: Path) -> None:
+    """Without modules that take a millisecond each, unless the script itself imports them."""
+    (tmp_path / "script.py").write_text("import sys, numpy\nprint(*sys.modules)")
+    own, got = (run(tmp_path, *way, "script.py") for way in ((), ("-m", "cnet.accelerate")))
+    slow = {"argparse", "dataclasses", "gettext", "numpy.typing", "cnet.accelerate._report"}
+    assert not slow & {*got.stdout.split()} - {*own.stdout.split()}
+
+
 @pytest.mark.parametrize(
     "use",
     [

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ._report import report_of
 from ._targets import (
     BACKWARD,
     FORWARD,
@@ -160,6 +159,8 @@ def report() -> str:
         For each function: what it computes, or why it is not taken over; how many calls cnet has
         computed; how many times as fast they were; the time that was saved, and that for learning.
     """
+    from ._report import report_of
+
     return report_of(place.watched for place in places)
 
 

@@ -35,7 +35,7 @@ SEARCH_ELEMENT_SECONDS = 2e-7
 """For each element of the arrays of a call."""
 COPY_SECONDS = 1.2e-8
 """For each element that is copied or drawn for a call on copies."""
-IMPORT_SECONDS = 0.055
+IMPORT_SECONDS = 0.025
 """The import of the modules that learn, for the first function."""
 
 

@@ -104,7 +104,7 @@ class Plan:
 
 def is_finite(arrays: Sequence[Array]) -> bool:
     """Whether all elements are finite numbers. Large numbers, whose sum overflows, do not count."""
-    return all(isfinite(float(np.add.reduce(array, None))) for array in arrays)
+    return all(isfinite(np.add.reduce(array, None)) for array in arrays)
 
 
 class _Writer:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import FunctionType
 from typing import Any
 
 
@@ -11,7 +10,8 @@ from typing import Any
 class Recorded:
     """A call of a function: what is needed to make similar ones."""
 
-    function: FunctionType
+    function: Any
+    """A Python function."""
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     result: Any = None

@@ -4,25 +4,26 @@ All modules outside of the standard library and of installed packages are compil
 on each class, and on each function whose name is that of a layer. Line numbers stay as they are.
 """
 
-import argparse
 import ast
 import builtins
-import fnmatch
 import importlib.machinery
 import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ._budget import Budget
 from ._history import History, Past
-from ._report import report_of
 from ._targets import function_role, places, unwatch, watch_class, watch_function
 from ._watched import Options
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 DECORATOR = "__cnet_accelerate__"
 """The name of the decorator, a builtin while a script runs."""
@@ -30,9 +31,26 @@ PACKAGES = frozenset(("site-packages", "dist-packages"))
 """The names of folders with the modules of others, also of another environment that is in use."""
 
 
+@dataclass
+class Command:
+    """The arguments of the command; those that begin with a dash are described in `_parser`."""
+
+    script: str = ""
+    arguments: Sequence[str] = ()
+    """Those of the script."""
+    report: bool = False
+    only: str = ""
+    write: bool = False
+    at_once: bool = False
+    no_history: bool = False
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the script that the arguments name; the exit status."""
-    options = _parser().parse_args(arguments)
+    if arguments and not arguments[0].startswith("-"):
+        options = Command(arguments[0], arguments[1:])
+    else:
+        options = _parser().parse_args(arguments, Command())
     path = os.path.abspath(options.script)
     if not os.path.isfile(path):
         print(f"cnet.accelerate: no such file: {options.script}", file=sys.stderr)
@@ -51,6 +69,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.meta_path.remove(finder)
         delattr(builtins, DECORATOR)
         if options.report:
+            from ._report import report_of
+
             print(report_of(place.watched for place in places), file=sys.stderr)
         if history is not None and budget is not None:
             history.save([path, *finder.users], budget.total - budget.ahead, _situations())
@@ -63,8 +83,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _history(path: str, options: argparse.Namespace) -> History:
-    only = ["--only", options.only] if options.only != "*" else []
+def _history(path: str, options: Command) -> History:
+    only = ["--only", options.only] if options.only else []
     return History.of(path, [*only, *options.arguments])
 
 
@@ -79,14 +99,16 @@ def _situations() -> dict[tuple[str, str], Past]:
     }
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> "ArgumentParser":
+    import argparse  # 3 ms, which a script without options does not need
+
     parser = argparse.ArgumentParser(
         prog="python -m cnet.accelerate", description="Run a script with its layers accelerated.",
         formatter_class=partial(argparse.HelpFormatter, width=80),  # else argparse imports shutil
     )  # fmt: skip
     parser.add_argument("--report", action="store_true", help="say at the end what cnet computed")
     parser.add_argument(
-        "--only", metavar="PATTERN", default="*",
+        "--only", metavar="PATTERN",
         help="watch only the classes and functions with such names, for example 'Conv*'",
     )  # fmt: skip
     parser.add_argument(
@@ -124,8 +146,13 @@ def _run(path: str, arguments: Sequence[str]) -> None:
 
 
 def _decorator(pattern: str, options: Options) -> Callable[[Any], Any]:
+    def is_meant(target: Any) -> bool:
+        from fnmatch import fnmatch
+
+        return fnmatch(getattr(target, "__qualname__", ""), pattern)
+
     def watch(target: Any) -> Any:
-        if not fnmatch.fnmatch(getattr(target, "__qualname__", ""), pattern):
+        if pattern and not is_meant(target):
             return target
         if isinstance(target, type):
             watch_class(target, options)

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -24,10 +25,12 @@ BACKWARD = (
 TOGETHER = {"convolve": "forward", "pool": "forward", "train": "backward"}
 """Names of methods that belong to a layer if a class has one of each role."""
 BACKWARD_FUNCTION = re.compile(r"_?(backward|backprop|back|bwd|grad)(?=_|$|[A-Z])", re.IGNORECASE)
-FUNCTION = re.compile(
-    r"(^|_)(conv|pool|max_?pool|avg_?pool|dense|affine|relu|batch_?norm)|forward|convol", re.I
-)
-"""What is in the names of functions that are watched in modules and classes."""
+FUNCTION = (
+    "_conv", "_pool", "_maxpool", "_avgpool", "_dense", "_affine", "_relu", "_batchnorm",
+    "_batch_norm", "convol", "forward",
+)  # fmt: skip
+"""What is in the names of functions that are watched in modules and classes, after an underscore
+and in lower case."""
 
 
 @dataclass(eq=False)
@@ -67,7 +70,8 @@ def watch_class(
     cls: type, options: Options, forward: str | None = None, backward: str | None = None
 ) -> list[Watched]:
     """Watch the methods of a class, also where base classes define them."""
-    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+    bases = [base for base in reversed(cls.__mro__) if base is not object]
+    names = dict.fromkeys(name for base in bases for name in vars(base))
     is_told = forward is not None or backward is not None
     roles = {name: role for name in names if (role := method_role(name, forward, backward))}
     if not is_told:
@@ -96,6 +100,7 @@ def watch_class(
     return found
 
 
+@cache
 def method_role(name: str, forward: str | None = None, backward: str | None = None) -> str | None:
     """The role of a method by its name; None if it is neither a forward nor a backward method."""
     short = _short(name)
@@ -121,6 +126,7 @@ def _stem(name: str) -> str:
     return without.strip("_").lower()
 
 
+@cache
 def _short(name: str) -> str:
     return name.replace("_", "").lower()
 
@@ -217,11 +223,13 @@ def _is_in(value: Any, module: ModuleType) -> bool:
     return name == module.__name__ or (is_package and name.startswith(f"{module.__name__}."))
 
 
+@cache
 def function_role(name: str) -> str | None:
     """The role of a function by its name; None if it is not one of a layer."""
     if BACKWARD_FUNCTION.search(name):
         return "backward"
-    return "forward" if FUNCTION.search(name) else None
+    lower = f"_{name.lower()}"
+    return "forward" if any(part in lower for part in FUNCTION) else None
 
 
 def classes_in(instance: Any) -> Iterator[type]:

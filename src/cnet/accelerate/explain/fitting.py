@@ -1,8 +1,8 @@
 """Fits a term to an output: its factor, and the proof that it holds in every sample."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
-from math import isfinite, prod
+from math import inf, isfinite, prod
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from .samples import PROBED, Problem, Target
 
 FIRST = 64
 """Elements to compare before all are."""
+
+_Numbers = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""The numbers of a `Scale`: those that are factors, that divide, and whose rest is a factor."""
 
 
 def is_multiple(target: Array, value: Array, error: float) -> bool:
@@ -99,48 +102,69 @@ def _scales(
 ) -> Iterator[Scale]:
     """Factors that agree with those of the samples, the simplest first."""
     numbers = [problem.samples[index].numbers for index in indices]
-
-    def agrees(scale: Scale) -> bool:
-        if problem.like is not None and not scale.is_like(problem.like.scale):
-            return False
-        if not all(0 < known[path] < 1 for known in numbers for path in scale.rest):
-            return False
-        return all(
-            abs(scale.value(known) - factor) <= margin
-            for known, factor, margin in zip(numbers, factors, margins, strict=True)
-        )
-
+    allowed: dict[_Numbers, tuple[float, float]] = {}
     paths = [
         path for path, number in numbers[0].items()
         if isfinite(number) and number not in (0, 1) and all(known.get(path) for known in numbers)
     ]  # fmt: skip
-    counts = _counts(problem)
-    for sign in (1.0, -1.0):
-        yield from filter(agrees, [Scale(sign)])
-    for sign, path in product((1.0, -1.0), paths):
-        yield from filter(agrees, [Scale(sign, *some) for some in _alone(path)])
-    for sign, count in product((1.0, -1.0), counts):
-        yield from filter(agrees, [Scale(sign / count)])
-    for sign, path, count in product((1.0, -1.0), paths, counts):
-        several = [Scale(sign / count, *some) for some in _alone(path)]
-        yield from filter(agrees, several)
-    for sign, first, second in product((1.0, -1.0), paths, paths):
-        pairs = ((first, second),), ((first,), (second,)), ((first,), (), (second,))
-        yield from filter(agrees, [Scale(sign, *some) for some in pairs])
+    for constant, names in _candidates(problem, paths):
+        if names not in allowed:
+            allowed[names] = _allowed(problem, names, numbers, factors, margins)
+        least, most = allowed[names]
+        if least <= constant <= most:
+            yield Scale(constant, *names)
+    constant = _shortest(factors[0], margins[0])
+    least, most = _allowed(problem, ((), (), ()), numbers, factors, margins)
+    if least <= constant <= most:
+        yield Scale(constant)
+
+
+def _candidates(problem: Problem, paths: list[str]) -> Iterator[tuple[float, _Numbers]]:
+    """Constants, each with some numbers, the simplest first."""
+    none: _Numbers = ((), (), ())
+    counts, signs = _counts(problem), (1.0, -1.0)
+    yield from product(signs, [none])
+    for sign, path in product(signs, paths):
+        yield from product([sign], _alone(path))
+    yield from ((sign / count, none) for sign, count in product(signs, counts))
+    for sign, path, count in product(signs, paths, counts):
+        yield from product([sign / count], _alone(path))
+    for sign, first, second in product(signs, paths, paths):
+        pairs = ((first, second), (), ()), ((first,), (second,), ()), ((first,), (), (second,))
+        yield from product([sign], pairs)
     known = [number for number in problem.samples[0].constants if 0 < number < 1]
     parts = sorted({part for number in known for part in (number, 1 - number)})
-    for sign, part, count in product((1.0, -1.0), parts, (1, *counts)):
-        yield from filter(agrees, [Scale(sign * part / count)])
-    for sign, part, count in product((1.0, -1.0), (1.0, *parts), counts):
-        yield from filter(agrees, [Scale(sign * part * (count / (count - 1)))])
-    constant = Scale(_shortest(factors[0], margins[0]))
-    if agrees(constant):
-        yield constant
+    for sign, part, count in product(signs, parts, (1, *counts)):
+        yield sign * part / count, none
+    for sign, part, count in product(signs, (1.0, *parts), counts):
+        yield sign * part * (count / (count - 1)), none
 
 
-def _alone(path: str) -> tuple[tuple[tuple[str, ...], ...], ...]:
-    """The fields of factors with one number: times it, over it, times one minus it."""
-    return ((path,),), ((), (path,)), ((), (), (path,))
+def _allowed(
+    problem: Problem, names: _Numbers, numbers: Sequence[Mapping[str, float]],
+    factors: list[float], margins: list[float],
+) -> tuple[float, float]:  # fmt: skip
+    """The least and the largest constant with which these numbers give the factors of samples."""
+    scale, none = Scale(1.0, *names), (inf, -inf)
+    if problem.like is not None and not scale.is_like(problem.like.scale):
+        return none
+    if not all(0 < known[path] < 1 for known in numbers for path in scale.rest):
+        return none
+    least, most = -inf, inf
+    for known, factor, margin in zip(numbers, factors, margins, strict=True):
+        value = scale.value(known)
+        if not abs(value) > 0:
+            return none
+        ends = (factor - margin) / value, (factor + margin) / value
+        least, most = max(least, min(ends)), min(most, max(ends))
+        if least > most:
+            break
+    return least, most
+
+
+def _alone(path: str) -> tuple[_Numbers, ...]:
+    """Factors with one number: times it, over it, times one minus it."""
+    return ((path,), (), ()), ((), (path,), ()), ((), (), (path,))
 
 
 def _counts(problem: Problem) -> list[int]:
