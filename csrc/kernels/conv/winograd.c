@@ -34,6 +34,7 @@ typedef struct {
     cnet_conv2d g;
     int rotated; /* weight is (c, o, r, r), read in reverse order */
     tiling t;
+    ptrdiff_t unit;                  /* tiles that are in the same block */
     ptrdiff_t block, blocks, panels; /* tiles per block, at most; blocks; panels of outputs */
     int share_filters;
     ptrdiff_t slice; /* channels that are multiplied at a time */
@@ -43,10 +44,10 @@ typedef struct {
     size_t bytes_per_thread;
 } job_t;
 
-/* The first tile of a block: blocks are as equal as whole register tiles allow. */
+/* The first tile of a block: blocks are as equal as units allow. */
 static ptrdiff_t begin_of(const job_t *job, ptrdiff_t block) {
     return min_size(job->t.count,
-                    ceil_div(job->t.count, TILE_ROWS) * block / job->blocks * TILE_ROWS);
+                    ceil_div(job->t.count, job->unit) * block / job->blocks * job->unit);
 }
 
 static ptrdiff_t tiles_of(const job_t *job, ptrdiff_t block) {
@@ -203,6 +204,10 @@ static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, ptrdiff
 
 /* ---- The plan -------------------------------------------------------------------------- */
 
+/* Whether whole and short register tiles together have any multiple of so many rows, except for
+ * small ones. Then a block has whole rows of tiles, which are transformed with fewer copies. */
+static int fills_registers(ptrdiff_t columns) { return columns % (TILE_ROWS - SHORT_ROWS) == 0; }
+
 static size_t u_bytes(const job_t *job) {
     return bytes_of(WINOGRAD_PLANES * job->u_plane, sizeof(real));
 }
@@ -230,11 +235,12 @@ static job_t make_job(const cnet_conv2d *g) {
         WINOGRAD_PLANES * (job.v_row + TILE_COLS) * (ptrdiff_t)sizeof(real);
     const ptrdiff_t most =
         job.share_filters ? max_size(LEAST_TILES, BLOCK_BYTES / tile_bytes) : MOST_TILES;
-    job.blocks = ceil_div(job.t.count, most);
+    job.unit = t.columns <= most && fills_registers(t.columns) ? t.columns : TILE_ROWS;
+    const ptrdiff_t units = ceil_div(t.count, job.unit);
+    job.blocks = ceil_div(units, max_size(1, (most + job.unit / 2) / job.unit));
     if (job.share_filters)
-        job.blocks = max_size(
-            job.blocks, min_size(round_up(job.blocks, EVEN_BLOCKS), job.t.count / LEAST_TILES));
-    job.block = ceil_div(ceil_div(job.t.count, TILE_ROWS), job.blocks) * TILE_ROWS;
+        job.blocks = round_up(job.blocks, EVEN_BLOCKS);
+    job.block = round_up(ceil_div(units, job.blocks) * job.unit, TILE_ROWS);
     job.v_slice = job.block * job.v_row;
     job.v_plane = plane_step(ceil_div(g->c, job.slice) * job.v_slice);
     job.m_plane = plane_step(job.block * TILE_COLS);
