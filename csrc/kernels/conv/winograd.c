@@ -65,6 +65,7 @@ UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, pt
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t area = taps * taps, size = g->o * g->c * area, together = rotated ? 1 : SQUARE;
     const ptrdiff_t o_step = rotated ? area : g->c * area, c_step = rotated ? g->o * area : area;
+    const ptrdiff_t first = rotated ? area - 1 : 0, step = rotated ? -1 : 1;
     for (ptrdiff_t c = c0; c < c1; c += together) {
         const ptrdiff_t channels = min_size(together, c1 - c);
         const ptrdiff_t next = min_size(c + max_size(together, CHANNELS_AHEAD), g->c - 1);
@@ -81,7 +82,7 @@ UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, pt
                 vec filter[MOST];
 #pragma GCC unroll 32
                 for (ptrdiff_t k = 0; k < area; k++)
-                    filter[rotated ? area - 1 - k : k] = filters[i * area + k];
+                    filter[k] = filters[i * area + first + k * step];
                 winograd_evaluate_2d(taps, FILTER_SCALE, filter, taps,
                                      (vec *)(u + ((c - c0 + i) * TILE_COLS + s)),
                                      job->u_plane / LANES);
@@ -92,14 +93,12 @@ UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, pt
 
 static void transform_filters(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, ptrdiff_t c1,
                               real *u) {
-    if (job->t.taps == 3 && job->rotated)
-        transform_taps(job, panel, c0, c1, u, 3, 1);
-    else if (job->t.taps == 3)
-        transform_taps(job, panel, c0, c1, u, 3, 0);
+    if (job->t.taps == 5)
+        transform_taps(job, panel, c0, c1, u, 5, job->rotated);
     else if (job->rotated)
-        transform_taps(job, panel, c0, c1, u, 5, 1);
+        transform_taps(job, panel, c0, c1, u, 3, 1);
     else
-        transform_taps(job, panel, c0, c1, u, 5, 0);
+        transform_taps(job, panel, c0, c1, u, 3, 0);
 }
 
 /* ---- Outputs --------------------------------------------------------------------------- */
@@ -172,14 +171,6 @@ static fetch next_part(const job_t *job, ptrdiff_t tiles, ptrdiff_t row, const r
     const ptrdiff_t part = ceil_div(job->g.c * TILE_COLS, ceil_div(tiles, TILE_ROWS));
     return (fetch){u + (job->u_plane + row / TILE_ROWS * part), LINE_CELLS,
                    ceil_div(part, LINE_CELLS)};
-}
-
-/* The tiles that fill whole register tiles; the others need one or two short ones. */
-static ptrdiff_t whole_rows(ptrdiff_t tiles) {
-    const ptrdiff_t rest = tiles % TILE_ROWS, two = 2 * SHORT_ROWS;
-    if (rest == 0 || rest > SHORT_ROWS)
-        return tiles;
-    return rest + TILE_ROWS == two && tiles >= two ? tiles - two : tiles - rest;
 }
 
 /* M of a block of tiles and a panel of outputs: the products of a slice of channels, added to those
@@ -266,7 +257,7 @@ static void transform_block(const job_t *job, ptrdiff_t block, ptrdiff_t c0, ptr
     const cnet_conv2d *g = &job->g;
     const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
     const operand to = {v, job->v_plane, job->v_slice, job->v_row, job->slice};
-    transform_images(&m, &job->t, begin_of(job, block), tiles_of(job, block), c0, c1, &to);
+    CNET_FN(transform_images)(&m, &job->t, begin_of(job, block), tiles_of(job, block), c0, c1, &to);
 }
 
 static ptrdiff_t chunks_each(const job_t *job) { return ceil_div(job->g.c, CHUNK_CHANNELS); }
