@@ -2,9 +2,10 @@
 #include "tiles.h"
 
 /* Prefetches the line that takes the place of line `ih` in the run below, or in the first run of
- * the next image, for the channels from c on. */
-static void prefetch_next(const images *m, const tiling *t, ptrdiff_t n, ptrdiff_t c, ptrdiff_t ih,
-                          ptrdiff_t iw, ptrdiff_t pixels) {
+ * the next image, for the channels from c on. Always inlined: GCC removes calls of functions that
+ * do nothing but prefetch. */
+UNROLLED void prefetch_next(const images *m, const tiling *t, ptrdiff_t n, ptrdiff_t c,
+                            ptrdiff_t ih, ptrdiff_t iw, ptrdiff_t pixels) {
     ptrdiff_t next = ih + t->tile;
     if (next >= m->h) {
         next -= t->rows * t->tile;
@@ -20,7 +21,7 @@ static void prefetch_next(const images *m, const tiling *t, ptrdiff_t n, ptrdiff
 }
 
 /* Whether a run lies directly below another one, so that both read the same columns. */
-static int is_below(const tiling *t, const run *a, const run *b) {
+static inline int is_below(const tiling *t, const run *a, const run *b) {
     return a->n == b->n && a->left == b->left && a->count == b->count && a->top == b->top + t->tile;
 }
 
