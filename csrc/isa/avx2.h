@@ -26,7 +26,7 @@
 #define ISA_MASKED_ROWS 0          /* whether loads and stores have masks */
 #define ISA_HALF_PANELS 0          /* whether prepared filters have panels of half a vector */
 /* TILE(filters, vectors) of sums over taps; of those that waste the same, the last one is used. */
-#define ISA_TAP_TILES(TILE) TILE(4, 3) TILE(5, 2) TILE(6, 2)
+#define ISA_TAP_TILES(TILE) TILE(5, 2) TILE(4, 3) TILE(6, 2)
 /* The number of float32 cells whose live ones are packed together, by a permutation. */
 #define ISA_COMPRESS 8
 

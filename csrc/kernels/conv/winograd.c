@@ -34,6 +34,7 @@ typedef struct {
     cnet_conv2d g;
     int rotated; /* weight is (c, o, r, r), read in reverse order */
     tiling t;
+    ptrdiff_t unit;                  /* tiles that are in the same block */
     ptrdiff_t block, blocks, panels; /* tiles per block, at most; blocks; panels of outputs */
     int share_filters;
     ptrdiff_t slice; /* channels that are multiplied at a time */
@@ -43,10 +44,10 @@ typedef struct {
     size_t bytes_per_thread;
 } job_t;
 
-/* The first tile of a block: blocks are as equal as whole register tiles allow. */
+/* The first tile of a block: blocks are as equal as units allow. */
 static ptrdiff_t begin_of(const job_t *job, ptrdiff_t block) {
     return min_size(job->t.count,
-                    ceil_div(job->t.count, TILE_ROWS) * block / job->blocks * TILE_ROWS);
+                    ceil_div(job->t.count, job->unit) * block / job->blocks * job->unit);
 }
 
 static ptrdiff_t tiles_of(const job_t *job, ptrdiff_t block) {
@@ -64,6 +65,7 @@ UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, pt
     const cnet_conv2d *g = &job->g;
     const ptrdiff_t area = taps * taps, size = g->o * g->c * area, together = rotated ? 1 : SQUARE;
     const ptrdiff_t o_step = rotated ? area : g->c * area, c_step = rotated ? g->o * area : area;
+    const ptrdiff_t first = rotated ? area - 1 : 0, step = rotated ? -1 : 1;
     for (ptrdiff_t c = c0; c < c1; c += together) {
         const ptrdiff_t channels = min_size(together, c1 - c);
         const ptrdiff_t next = min_size(c + max_size(together, CHANNELS_AHEAD), g->c - 1);
@@ -80,7 +82,7 @@ UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, pt
                 vec filter[MOST];
 #pragma GCC unroll 32
                 for (ptrdiff_t k = 0; k < area; k++)
-                    filter[rotated ? area - 1 - k : k] = filters[i * area + k];
+                    filter[k] = filters[i * area + first + k * step];
                 winograd_evaluate_2d(taps, FILTER_SCALE, filter, taps,
                                      (vec *)(u + ((c - c0 + i) * TILE_COLS + s)),
                                      job->u_plane / LANES);
@@ -91,14 +93,12 @@ UNROLLED void transform_taps(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, pt
 
 static void transform_filters(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, ptrdiff_t c1,
                               real *u) {
-    if (job->t.taps == 3 && job->rotated)
-        transform_taps(job, panel, c0, c1, u, 3, 1);
-    else if (job->t.taps == 3)
-        transform_taps(job, panel, c0, c1, u, 3, 0);
+    if (job->t.taps == 5)
+        transform_taps(job, panel, c0, c1, u, 5, job->rotated);
     else if (job->rotated)
-        transform_taps(job, panel, c0, c1, u, 5, 1);
+        transform_taps(job, panel, c0, c1, u, 3, 1);
     else
-        transform_taps(job, panel, c0, c1, u, 5, 0);
+        transform_taps(job, panel, c0, c1, u, 3, 0);
 }
 
 /* ---- Outputs --------------------------------------------------------------------------- */
@@ -173,14 +173,6 @@ static fetch next_part(const job_t *job, ptrdiff_t tiles, ptrdiff_t row, const r
                    ceil_div(part, LINE_CELLS)};
 }
 
-/* The tiles that fill whole register tiles; the others need one or two short ones. */
-static ptrdiff_t whole_rows(ptrdiff_t tiles) {
-    const ptrdiff_t rest = tiles % TILE_ROWS, two = 2 * SHORT_ROWS;
-    if (rest == 0 || rest > SHORT_ROWS)
-        return tiles;
-    return rest + TILE_ROWS == two && tiles >= two ? tiles - two : tiles - rest;
-}
-
 /* M of a block of tiles and a panel of outputs: the products of a slice of channels, added to those
  * of the previous slices. */
 static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, ptrdiff_t slice,
@@ -202,6 +194,10 @@ static void multiply(const job_t *job, ptrdiff_t block, ptrdiff_t panel, ptrdiff
 }
 
 /* ---- The plan -------------------------------------------------------------------------- */
+
+/* Whether whole and short register tiles together have any multiple of so many rows, except for
+ * small ones. Then a block has whole rows of tiles, which are transformed with fewer copies. */
+static int fills_registers(ptrdiff_t columns) { return columns % (TILE_ROWS - SHORT_ROWS) == 0; }
 
 static size_t u_bytes(const job_t *job) {
     return bytes_of(WINOGRAD_PLANES * job->u_plane, sizeof(real));
@@ -230,11 +226,12 @@ static job_t make_job(const cnet_conv2d *g) {
         WINOGRAD_PLANES * (job.v_row + TILE_COLS) * (ptrdiff_t)sizeof(real);
     const ptrdiff_t most =
         job.share_filters ? max_size(LEAST_TILES, BLOCK_BYTES / tile_bytes) : MOST_TILES;
-    job.blocks = ceil_div(job.t.count, most);
+    job.unit = t.columns <= most && fills_registers(t.columns) ? t.columns : TILE_ROWS;
+    const ptrdiff_t units = ceil_div(t.count, job.unit);
+    job.blocks = ceil_div(units, max_size(1, (most + job.unit / 2) / job.unit));
     if (job.share_filters)
-        job.blocks = max_size(
-            job.blocks, min_size(round_up(job.blocks, EVEN_BLOCKS), job.t.count / LEAST_TILES));
-    job.block = ceil_div(ceil_div(job.t.count, TILE_ROWS), job.blocks) * TILE_ROWS;
+        job.blocks = round_up(job.blocks, EVEN_BLOCKS);
+    job.block = round_up(ceil_div(units, job.blocks) * job.unit, TILE_ROWS);
     job.v_slice = job.block * job.v_row;
     job.v_plane = plane_step(ceil_div(g->c, job.slice) * job.v_slice);
     job.m_plane = plane_step(job.block * TILE_COLS);
@@ -260,7 +257,7 @@ static void transform_block(const job_t *job, ptrdiff_t block, ptrdiff_t c0, ptr
     const cnet_conv2d *g = &job->g;
     const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
     const operand to = {v, job->v_plane, job->v_slice, job->v_row, job->slice};
-    transform_images(&m, &job->t, begin_of(job, block), tiles_of(job, block), c0, c1, &to);
+    CNET_FN(transform_images)(&m, &job->t, begin_of(job, block), tiles_of(job, block), c0, c1, &to);
 }
 
 static ptrdiff_t chunks_each(const job_t *job) { return ceil_div(job->g.c, CHUNK_CHANNELS); }

@@ -73,13 +73,14 @@ static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         const ptrdiff_t o = part * TILE_COLS;
         operand to = job->z;
         to.x += at * to.row;
-        transform_gradients(&m, &job->t, first, count, o, min_size(g->o, o + TILE_COLS), &to);
+        CNET_FN(transform_gradients)(&m, &job->t, first, count, o, min_size(g->o, o + TILE_COLS),
+                                     &to);
     } else {
         const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
         const ptrdiff_t c = (part - job->panels) * SLICE;
         operand to = job->v;
         to.x += at * to.row;
-        transform_images(&m, &job->t, first, count, c, min_size(g->c, c + SLICE), &to);
+        CNET_FN(transform_images)(&m, &job->t, first, count, c, min_size(g->c, c + SLICE), &to);
     }
 }
 
@@ -88,8 +89,10 @@ static inline void add_cells(const job_t *job, ptrdiff_t panel, real *to, ptrdif
                              const real *more) {
     const ptrdiff_t cols = min_size(TILE_COLS, job->g.o - panel * TILE_COLS);
     for (ptrdiff_t r = 0; r < channels * TILE_COLS; r += TILE_COLS)
-        for (ptrdiff_t s = r; s < r + cols; s += LANES)
+        for (ptrdiff_t s = r; s < r + cols; s += LANES) {
+            __builtin_prefetch(more + SUMS_PLANE + s);
             store(to + s, load(to + s) + load(more + s));
+        }
 }
 
 /* Transforms the sums of some channels: lanes are the outputs from o on. In dw, the taps of all
@@ -135,6 +138,15 @@ static void store_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 
 static int has_one_group(const job_t *job) { return job->group == job->t.count; }
 
+/* The products of some channels with a panel of outputs, in a plane. */
+UNROLLED void multiply_rows(const job_t *job, const int rows, const real *v, const real *z,
+                            ptrdiff_t row, ptrdiff_t cols, real *sums) {
+    const target to = {sums + row * TILE_COLS, TILE_COLS, job->first > job->begin};
+    const fetch next = {v + (job->v.plane + job->count * row), LINE_CELLS,
+                        job->count * rows / LINE_CELLS};
+    multiply_columns(job->count, rows, v + row, 1, SLICE, z, TILE_COLS, cols, next, to);
+}
+
 /* Multiplies the tiles of a group, for a piece of dM, which is stored after the last group if there
  * are no other copies. */
 static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -142,18 +154,16 @@ static void multiply_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const ptrdiff_t panel = chunk / job->slices, slice = chunk % job->slices;
     const ptrdiff_t cols = min_size(TILE_COLS, job->g.o - panel * TILE_COLS);
     const ptrdiff_t channels = min_size(SLICE, job->g.c - slice * SLICE);
+    const ptrdiff_t whole = whole_rows(channels);
     real *sums = job->sums + (has_one_group(job) ? slot : chunk) * PIECE;
     for (int t = 0; t < WINOGRAD_PLANES; t++) {
         const real *v = job->v.x + (t * job->v.plane + slice * job->v.panel);
         const real *z = job->z.x + (t * job->z.plane + panel * job->z.panel);
-        for (ptrdiff_t row = 0; row < channels; row += TILE_ROWS) {
-            const target to = {sums + (t * SUMS_PLANE + row * TILE_COLS), TILE_COLS,
-                               job->first > job->begin};
-            const fetch next = {v + (job->v.plane + job->count * row), LINE_CELLS,
-                                job->count * TILE_ROWS / LINE_CELLS};
-            multiply_columns(job->count, TILE_ROWS, v + row, 1, SLICE, z, TILE_COLS, cols, next,
-                             to);
-        }
+        ptrdiff_t row = 0;
+        for (; row < whole; row += TILE_ROWS)
+            multiply_rows(job, TILE_ROWS, v, z, row, cols, sums + t * SUMS_PLANE);
+        for (; row < channels; row += SHORT_ROWS)
+            multiply_rows(job, SHORT_ROWS, v, z, row, cols, sums + t * SUMS_PLANE);
     }
     if (job->parts > 1 || job->first + job->count < job->t.count)
         return;
