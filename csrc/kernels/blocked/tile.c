@@ -50,6 +50,8 @@ UNROLLED int compute(tile *t, const int rows, const int width, const ptrdiff_t s
                      const int depth, const int has_channels, const int is_sum) {
     vec sums[MOST_PIXELS][BLOCK_VECTORS] = {0};
     const real *filters = t->filters;
+    const ptrdiff_t whole = t->whole;
+    const int rest = t->rest;
     ptrdiff_t k = 0;
     do {
         const real *x[4];
@@ -60,7 +62,7 @@ UNROLLED int compute(tile *t, const int rows, const int width, const ptrdiff_t s
         }
         ptrdiff_t tap = k;
         __asm__("" : "+r"(tap)); /* else taps of whole blocks have a loop of their own */
-        const int channels = depth == 1 || tap < t->whole ? depth : t->rest;
+        const int channels = depth == 1 || tap < whole ? depth : rest;
         int d = 0;
 #pragma GCC unroll 1
         do {
