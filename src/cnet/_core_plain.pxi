@@ -5,24 +5,28 @@
 
 cdef enum:
     KEEPING_THE_GIL = 4096  # elements for which the GIL is not released
-    MOST_RESULTS = 128  # of a reduction
+    MOST_RESULTS = 1024  # of a reduction
     SHORT = 4  # runs of elements that are copied one by one
 
 
 cdef int run_on(int typenum, ptrdiff_t elements, cnet_call *c, int kernel) except -1:
-    """Run a kernel for a dtype and a number of elements; 0 if it needs a workspace."""
+    """Run a kernel for a dtype and a number of elements."""
     cdef const cnet_implementation *found = implementation(kernel, typenum)
+    cdef cnet_block block
     c.kernel = kernel
     c.threads = cnet_get_num_threads()
-    c.workspace = NULL
-    if found.workspace != NULL and found.workspace(c):
-        return 0
+    cdef size_t bytes = 0 if found.workspace == NULL else found.workspace(c)
+    if bytes:
+        block = acquire(bytes)
+        c.workspace = block.data
     if elements <= KEEPING_THE_GIL:
         found.run(c)
     else:
         with nogil:
             found.run(c)
-    return 1
+    if bytes:
+        cnet_release(block)
+    return 0
 
 
 cdef run_like(ndarray x, void **y, cnet_call *c, int kernel, out):
@@ -154,8 +158,7 @@ def reduce(int operation, x, tuple sizes, tuple shape, double divisor, bint root
     c.reduce.x = PyArray_DATA(<ndarray>x)
     c.reduce.y = results
     c.reduce.operation = operation
-    if not run_on(PyArray_TYPE(<ndarray>x), PyArray_SIZE(<ndarray>x), &c, CNET_KERNEL_reduce):
-        return None
+    run_on(PyArray_TYPE(<ndarray>x), PyArray_SIZE(<ndarray>x), &c, CNET_KERNEL_reduce)
     cdef ndarray y = empty(shape, <cnp.dtype>PyArray_DESCR(<ndarray>x))
     cdef char *place = <char *>PyArray_DATA(y)
     for i in range(count):

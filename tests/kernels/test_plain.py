@@ -74,10 +74,17 @@ def test_reduce(operation, axes, shape, dtype):
         np.testing.assert_array_equal(y, np.sqrt(expected / 3).astype(dtype))
 
 
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_reduce_of_many_numbers(axes, dtype):
+    x = numbers((1000, 100), dtype)
+    y = reduce_plain(x, "sum", axes, True)
+    np.testing.assert_array_equal(y, kernels.reduce(x, "sum", axes).astype(dtype))
+
+
 def test_reduce_refuses_many_results_two_passes_and_other_arrays():
     x = numbers((4, 3, 5), np.float32)
     assert reduce_plain(x, "sum", (0, 2), False) is None
-    assert reduce_plain(numbers((200, 3), np.float32), "sum", (1,), False) is None
+    assert reduce_plain(numbers((2000, 3), np.float32), "sum", (1,), False) is None
     for other in (x.T, x[:0], x.astype(np.float16), x.astype(np.int64), np.float32(2)):
         assert reduce_plain(other, "sum", tuple(range(other.ndim)), False) is None
 

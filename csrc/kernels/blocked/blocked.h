@@ -45,23 +45,26 @@ typedef enum {
     TILE_KINDS
 } tile_kind;
 
-/* A tile has 1, 2 or 4 rows of pixels; rows of x and of y are a step apart. Pixels of y, and of the
- * residual, which is NULL or has the layout of y, are BLOCK apart. */
+/* A tile, and those after it in its rows, which have the same size. A tile has 1, 2 or 4 rows of
+ * pixels; rows of x and of y are a step apart. Pixels of y, and of the residual, which is NULL or
+ * has the layout of y, are BLOCK apart. */
 typedef struct {
+    ptrdiff_t tiles;          /* sums are those of a single tile */
     ptrdiff_t taps, whole;    /* taps; those of whole blocks of channels, which come first */
     int rest;                 /* channels in the blocks of the other taps */
     const ptrdiff_t *offsets; /* of the taps in x */
     const real *filters; /* (channels of all taps, BLOCK), or (taps, BLOCK) if a tap is one number
                             or each channel has its own */
     const real *x;
-    ptrdiff_t x_row, y_row;
+    ptrdiff_t x_row, x_pixel, y_row;
     real *y;
     const real *residual, *bias;
     limits limits;
 } tile;
 
-/* Computes the tile; `rows` is 1, 2 or 4, and rows * width at most MOST_PIXELS. */
-void CNET_FN(blocked_tile)(const tile *t, tile_kind kind, int rows, int width);
+/* Computes the tiles, and moves t behind them; `rows` is 1, 2 or 4, and rows * width at most
+ * MOST_PIXELS. */
+void CNET_FN(blocked_tiles)(tile *t, tile_kind kind, int rows, int width);
 
 /* The widest tile of 1, 2 or 4 rows for images with so many columns, in even parts. */
 static inline int tile_rows(ptrdiff_t columns, ptrdiff_t rows) {

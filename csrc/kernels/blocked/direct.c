@@ -205,22 +205,22 @@ static void stage_chunk(const void *argument, ptrdiff_t chunk, int slot) {
 /* The rows [top, top + rows) of a panel of an image; x is where the first of them is read. */
 static void run_band(const job_t *job, tile *t, const real *x, ptrdiff_t at, ptrdiff_t rows) {
     const cnet_conv2d *g = &job->g;
-    const ptrdiff_t x_row = (job->is_plain ? 1 : g->sh) * job->pitch;
-    const ptrdiff_t x_step = job->is_plain ? 1 : g->sw * BLOCK;
-    t->x_row = x_row;
+    t->x_row = (job->is_plain ? 1 : g->sh) * job->pitch;
+    t->x_pixel = job->is_plain ? 1 : g->sw * BLOCK;
     t->y_row = g->ow * BLOCK;
     for (ptrdiff_t row = 0; row < rows;) {
         int height = job->height;
         while (height > rows - row)
             height /= 2;
-        for (ptrdiff_t column = 0; column < g->ow; column += job->width) {
-            const ptrdiff_t to = at + (row * g->ow + column) * BLOCK;
-            t->x = x + row * x_row + column * x_step;
-            t->y = job->arrays->y + to;
-            t->residual = job->arrays->residual ? job->arrays->residual + to : NULL;
-            CNET_FN(blocked_tile)
-            (t, job->kind, height, (int)min_size(job->width, g->ow - column));
-        }
+        const ptrdiff_t to = at + row * t->y_row;
+        t->x = x + row * t->x_row;
+        t->y = job->arrays->y + to;
+        t->residual = job->arrays->residual ? job->arrays->residual + to : NULL;
+        t->tiles = g->ow / job->width;
+        CNET_FN(blocked_tiles)(t, job->kind, height, job->width);
+        t->tiles = 1;
+        if (g->ow % job->width)
+            CNET_FN(blocked_tiles)(t, job->kind, height, (int)(g->ow % job->width));
         row += height;
     }
 }

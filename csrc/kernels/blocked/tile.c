@@ -30,30 +30,42 @@ UNROLLED void finish_row(const tile *t, ptrdiff_t row, int width, const vec *sum
         }
 }
 
-/* Finishes the rows of a tile. One function for all tiles, because unrolled code would be as large
- * as that of the sums. */
-static __attribute__((noinline)) void finish(const tile *t, int rows, int width, const vec *sums) {
+/* Finishes the rows of a tile, and moves t to the next one. Returns whether there is one. One
+ * function for all tiles, because unrolled code would be as large as that of the sums. */
+static __attribute__((noinline)) int finish(tile *t, int rows, int width, const vec *sums) {
+    t->x += width * t->x_pixel;
     for (int r = 0; r < rows; r++, sums += width * BLOCK_VECTORS)
         if (t->residual)
             finish_row(t, r * t->y_row, width, sums, 1);
         else
             finish_row(t, r * t->y_row, width, sums, 0);
+    t->y += width * BLOCK;
+    if (t->residual)
+        t->residual += width * BLOCK;
+    return --t->tiles > 0;
 }
 
-UNROLLED void compute(const tile *t, const int rows, const int width, const ptrdiff_t step,
-                      const int depth, const int has_channels, const int is_sum) {
+/* Computes a tile. Returns whether there is another one. */
+UNROLLED int compute(tile *t, const int rows, const int width, const ptrdiff_t step,
+                     const int depth, const int has_channels, const int is_sum) {
     vec sums[MOST_PIXELS][BLOCK_VECTORS] = {0};
     const real *filters = t->filters;
-    for (ptrdiff_t k = 0; k < t->taps; k++) {
+    const ptrdiff_t whole = t->whole;
+    const int rest = t->rest;
+    ptrdiff_t k = 0;
+    do {
         const real *x[4];
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
             x[r] = t->x + (t->offsets[k] + r * t->x_row);
             __asm__("" : "+r"(x[r])); /* else cells are kept in registers, and spilled */
         }
-        const int channels = depth == 1 || k < t->whole ? depth : t->rest;
+        ptrdiff_t tap = k;
+        __asm__("" : "+r"(tap)); /* else taps of whole blocks have a loop of their own */
+        const int channels = depth == 1 || tap < whole ? depth : rest;
+        int d = 0;
 #pragma GCC unroll 1
-        for (int d = 0; d < channels; d++, filters += BLOCK) {
+        do {
             if (depth > 1)
                 __builtin_prefetch(filters + FILTERS_AHEAD * BLOCK);
             vec filter[BLOCK_VECTORS];
@@ -69,8 +81,9 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const ptrd
                         sums[r * width + p][v] +=
                             has_channels ? load(x[r] + p * step + v * LANES) * filter[v]
                                          : x[r][p * step + d] * filter[v];
-        }
-    }
+            filters += BLOCK;
+        } while (++d < channels);
+    } while (++k < t->taps);
     vec finished[MOST_PIXELS * BLOCK_VECTORS];
 #pragma GCC unroll 28
     for (int p = 0; p < rows * width; p++)
@@ -81,8 +94,7 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const ptrd
             else
                 finished[p * BLOCK_VECTORS + v] = sums[p][v];
         }
-    if (!is_sum)
-        finish(t, rows, width, finished);
+    return !is_sum && finish(t, rows, width, finished);
 }
 
 #define WIDTHS_3(CASE, rows) CASE(rows, 1) CASE(rows, 2) CASE(rows, 3)
@@ -129,14 +141,14 @@ UNROLLED void compute(const tile *t, const int rows, const int width, const ptrd
 #define WIDTHS(CASE, rows) WIDTHS_3(CASE, rows)
 #endif
 
-typedef void compute_tile(const tile *t);
+typedef void compute_tiles(tile *t);
 
 /* One function for each kind and size; sizes beyond MOST_PIXELS compile to nothing. */
 #define FUNCTION(kind, rows, width, step, depth, has_channels, is_sum)                             \
-    static void kind##_##rows##x##width(const tile *t) {                                           \
-        if (rows * width <= MOST_PIXELS)                                                           \
-            compute(t, rows, rows * width <= MOST_PIXELS ? width : 1, step, depth, has_channels,   \
-                    is_sum);                                                                       \
+    static void kind##_##rows##x##width(tile *t) {                                                 \
+        const int fits = rows * width <= MOST_PIXELS;                                              \
+        while (fits && compute(t, rows, fits ? width : 1, step, depth, has_channels, is_sum))      \
+            continue;                                                                              \
     }
 #define ELEMENTS(rows, width) FUNCTION(elements, rows, width, 1, 1, 0, 0)
 #define BLOCKS(rows, width) FUNCTION(blocks, rows, width, BLOCK, BLOCK, 0, 0)
@@ -162,12 +174,12 @@ ALL_ROWS(CHANNELS_STRIDED)
 #define sums_name(rows, width) sums_1x##width,
 #define channels_name(rows, width) channels_##rows##x##width,
 #define channels_strided_name(rows, width) channels_strided_##rows##x##width,
-static compute_tile *const tiles[TILE_KINDS][3][MOST_PIXELS] = {
+static compute_tiles *const tiles[TILE_KINDS][3][MOST_PIXELS] = {
     [TILE_ELEMENTS] = NAMES(elements_name), [TILE_BLOCKS] = NAMES(blocks_name),
     [TILE_STRIDED] = NAMES(strided_name),   [TILE_SUMS] = NAMES(sums_name),
     [TILE_CHANNELS] = NAMES(channels_name), [TILE_CHANNELS_STRIDED] = NAMES(channels_strided_name),
 };
 
-void CNET_FN(blocked_tile)(const tile *t, tile_kind kind, int rows, int width) {
+void CNET_FN(blocked_tiles)(tile *t, tile_kind kind, int rows, int width) {
     tiles[kind][rows / 2][width - 1](t);
 }

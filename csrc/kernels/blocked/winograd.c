@@ -172,7 +172,7 @@ static void products_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         t.filters = job->filters + (panel * WINOGRAD_PLANES + k) * job->u_plane;
         t.x = job->v + (group * WINOGRAD_PLANES + k) * job->v_plane;
         t.y = m + k * m_plane;
-        CNET_FN(blocked_tile)(&t, TILE_SUMS, 1, (int)count);
+        CNET_FN(blocked_tiles)(&t, TILE_SUMS, 1, (int)count);
     }
     for (ptrdiff_t i = 0; i < count; i++)
         store_tile(job, panel, place_of(job, group * job->tiles + i), m + i * BLOCK, m_plane);

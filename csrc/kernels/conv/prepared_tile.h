@@ -131,18 +131,17 @@ static inline __attribute__((always_inline)) void TILE_FN(tile)(const job_t *job
  * odd, its last tile overlaps the one before it. */
 static void TILE_FN(rows_of)(const job_t *job, const real *filters, const real *x, char *scratch,
                              const place_t *to) {
-    const int step = job->pool ? 2 : 1;
-    const ptrdiff_t columns = to->row * step, pairs = ceil_div(columns, 2);
+    const ptrdiff_t columns = to->row << job->pool, pairs = ceil_div(columns, 2);
     const ptrdiff_t tiles = ceil_div(columns, MAX_PIXELS), span = 2 * pairs;
+    const ptrdiff_t each = pairs / tiles, more = pairs % tiles;
     tile_vec *row = (tile_vec *)scratch;
-    for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-        const ptrdiff_t begin = 2 * (tile * pairs / tiles);
-        const ptrdiff_t width = 2 * ((tile + 1) * pairs / tiles) - begin;
+    for (ptrdiff_t tile = 0, begin = 0, width; tile < tiles; tile++, begin += width) {
+        width = 2 * (each + (tile < more));
         const ptrdiff_t column = max_size(0, min_size(begin, columns - width));
         tile_mask parts[CODE_PARTS] = {0};
 #define TILE_OF(pixels)                                                                            \
     case pixels:                                                                                   \
-        TILE_FN(tile)(job, filters, x + column, pixels, span, row + column / step, parts);         \
+        TILE_FN(tile)(job, filters, x + column, pixels, span, row + (column >> job->pool), parts); \
         break;
         switch (width) {
             TILE_OF(2)

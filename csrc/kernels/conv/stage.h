@@ -52,30 +52,30 @@ static inline void copy_cells(real *to, const real *from, ptrdiff_t stride, ptrd
 }
 
 /* Stages a plane of h x w cells, of `lanes` elements each, for the outputs of row `top` and below.
- */
+ * Zeros between cells of the plane are written at once: those after a row and before the next. */
 static inline __attribute__((always_inline)) void stage_lanes(const cnet_conv2d *g, const stage *s,
                                                               const real *plane, ptrdiff_t top,
                                                               const ptrdiff_t lanes, real *to) {
+    real *zeros = to;
     for (ptrdiff_t phase_h = 0; phase_h < s->phases_h; phase_h++) {
         for (ptrdiff_t phase_w = 0; phase_w < s->phases_w; phase_w++) {
             const range in = inside(phase_w - g->pw, g->sw, g->w, s->pitch);
             for (ptrdiff_t row = 0; row < s->phase_rows; row++, to += s->pitch * lanes) {
                 const ptrdiff_t ih = (top + row) * g->sh + phase_h - g->ph;
-                if (ih < 0 || ih >= g->h || in.begin == in.end) {
-                    zero_run(to, s->pitch * lanes);
+                if (ih < 0 || ih >= g->h || in.begin == in.end)
                     continue;
-                }
                 const ptrdiff_t first = ih * g->w + in.begin * g->sw + phase_w - g->pw;
-                zero_run(to, in.begin * lanes);
+                zero_run(zeros, to + in.begin * lanes - zeros);
+                zeros = to + in.end * lanes;
                 if (lanes == 1)
                     gather_run(to + in.begin, plane + first, g->sw, in.end - in.begin);
                 else
                     copy_cells(to + in.begin * lanes, plane + first * lanes, g->sw,
                                in.end - in.begin);
-                zero_run(to + in.end * lanes, (s->pitch - in.end) * lanes);
             }
         }
     }
+    zero_run(zeros, to - zeros);
 }
 
 /* Stages one channel of an image. */

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Array
+from ..kernels._memory import empty
 
 __all__ = ["choose"]
 
@@ -30,15 +31,24 @@ def choose(mask: Array, a: Any, b: Any) -> Array:
     with_zero = [x.ndim == 0 and not x for x in (chosen, other)]
     if size > 4 and not any(with_zero):
         return np.where(mask, a, b)  # type: ignore[no-any-return]
-    selected = np.negative(mask.view(np.int8), dtype=signed).view(unsigned)
+    is_contiguous = all(x.flags.c_contiguous for x in (mask, chosen, other))
+
+    def result(*arrays: Array) -> Array | None:
+        """Memory that is reused, for what NumPy computes of contiguous arrays."""
+        return empty(np.broadcast(*arrays).shape, unsigned) if is_contiguous else None
+
+    selected = result(mask)
+    selected = np.negative(
+        mask.view(np.int8), dtype=signed, out=None if selected is None else selected.view(signed)
+    ).view(unsigned)
+    fits = is_contiguous and np.broadcast(mask, chosen, other).shape == mask.shape
+    bits = selected if fits else result(mask, chosen, other)
     if with_zero[1]:
-        bits = np.bitwise_and(chosen, selected)
+        bits = np.bitwise_and(chosen, selected, out=bits)
     elif with_zero[0]:
-        bits = np.bitwise_and(other, np.invert(selected, out=selected))
+        bits = np.bitwise_and(other, np.invert(selected, out=selected), out=bits)
     else:
-        bits = np.bitwise_xor(chosen, other)
-        selected = np.bitwise_and(
-            bits, selected, out=selected if bits.shape == mask.shape else None
-        )
-        bits = np.bitwise_xor(selected, other, out=bits if bits.shape == mask.shape else None)
+        changes = np.bitwise_xor(chosen, other, out=result(chosen, other))
+        bits = np.bitwise_and(changes, selected, out=bits)
+        bits = np.bitwise_xor(bits, other, out=bits)
     return bits.view(dtype)  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ import numpy as np
 from ..autograd import Array, Context, Operation
 from ..autograd.engine import wrap
 from ..kernels import plain
+from ..kernels._memory import empty
 from ..replay import values_of
 from ..tensor import Operand, Tensor, TensorLike, array_of
 from ._choice import choose
@@ -222,12 +223,13 @@ def _positions(array: Array) -> Array:
     if array.ndim < 2:
         return np.argwhere(array)
     (rest,) = array.reshape(-1).nonzero()
-    found = np.empty((rest.size, array.ndim), np.int64)
+    found = empty((rest.size, array.ndim), rest.dtype)
     axis = array.ndim - 1
     while prod(array.shape[:axis]) > 1:
-        size = array.shape[axis]
-        before = rest // size
-        np.subtract(rest, before * size, out=found[:, axis])
+        size, column = array.shape[axis], found[:, axis]
+        before = np.floor_divide(rest, size, out=empty(rest.shape, rest.dtype))
+        np.multiply(before, size, out=column)
+        np.subtract(rest, column, out=column)
         rest, axis = before, axis - 1
     found[:, axis] = rest
     found[:, :axis] = 0
