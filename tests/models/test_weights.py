@@ -125,7 +125,7 @@ def test_weights_of_pytorch_are_found(tiny, server, tmp_path) -> None:
     folder = tmp_path / "torch/hub/checkpoints"
     folder.mkdir(parents=True)
     (folder / NAME).write_bytes(CONTENT)
-    tiny(weights="IMAGENET1K_V1")
+    tiny(True)
     assert server.asked == []
     (folder / NAME).write_bytes(CONTENT[:-1])  # damaged
     tiny(weights="IMAGENET1K_V1")
@@ -141,6 +141,7 @@ def test_models_may_lack_auxiliary_classifiers(tiny) -> None:
 def test_no_weights(tiny, server) -> None:
     for options in ({"weights": None}, {"weights": False}, {"pretrained": False}):
         tiny(num_classes=3, **options)
+    tiny(False)
     assert server.asked == []
 
 

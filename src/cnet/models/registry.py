@@ -46,7 +46,8 @@ def register_model(build: Callable[..., Model], **trained: Any) -> Callable[...,
     callable
         The function with two more keyword arguments: `weights`, a member of the class of its
         published weights, or the name of one, and `progress`, whether to show a progress bar if
-        they are downloaded. The older ``pretrained=True`` means ``weights="IMAGENET1K_V1"``.
+        they are downloaded. The older ``pretrained=True``, or True as the first argument, means
+        ``weights="IMAGENET1K_V1"``.
 
     Notes
     -----
@@ -57,6 +58,8 @@ def register_model(build: Callable[..., Model], **trained: Any) -> Callable[...,
 
     @wraps(build)
     def builder(*args: Any, weights: Any = None, progress: bool = True, **kwargs: Any) -> Model:
+        if args and versions is not None:
+            weights, *args = args  # type: ignore[assignment]
         older = weights if isinstance(weights, bool) else kwargs.pop("pretrained", None)
         if isinstance(older, bool):
             weights = "IMAGENET1K_V1" if older else None
