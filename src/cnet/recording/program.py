@@ -38,7 +38,8 @@ class Program:
         self._result = result
         self._leaves = _leaves(recorder)
         self._modules = [*recorder.modules.values()]
-        self._hooks = [hooks for module, _ in self._modules for hooks in module._call_hooks()]
+        self._called = [hooks for module, _ in self._modules for hooks in module._call_hooks()]
+        self._hooks = [dict(hooks) for hooks in self._called if hooks]
         self._tables = _tables(module for module, _ in self._modules)
         self._members = self._present()
         self._started = [*recorder.started.values()]
@@ -112,7 +113,7 @@ class Program:
                 for reference, a, r, hooks in self._leaves
             )
             and all(module.training is mode for module, mode in self._modules)
-            and not any(self._hooks)
+            and [*filter(None, self._called)] == self._hooks
             and identical(self._present(), self._members)
             and all(leaf._grad is gradient for leaf, gradient in self._started)
             and all(update.fits() for update in self._updates)

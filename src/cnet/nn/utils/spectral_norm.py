@@ -18,6 +18,8 @@ class SpectralNorm(NamedTuple):
     dim: int
     eps: float
 
+    is_recorded = True  # captured steps replay its operations
+
     def compute_weight(self, module: Module, do_power_iteration: bool) -> Tensor:
         """The weight divided by its largest singular value."""
         weight: Tensor = getattr(module, f"{self.name}_orig")
