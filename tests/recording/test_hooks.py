@@ -1,4 +1,4 @@
-"""Captured steps of modules whose hooks compute a tensor: pruning, weight and spectral norm."""
+"""Captured steps of modules with pruning, weight norm and spectral norm."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +15,14 @@ HOOKS: dict[str, Callable[[Any], Any]] = {
     "slices": lambda layer: prune.ln_structured(layer, "weight", 1, n=2, dim=0),
     "weight norm": weight_norm,
     "spectral norm": spectral_norm,
+    "parametrized": nn.utils.parametrizations.spectral_norm,
 }
 
 
 def _run(
     make: Callable[[Any], Any], captures: bool, later: dict[int, Callable[[Any], Any]]
 ) -> tuple[list[Any], bool]:
-    """The losses of some steps, parameters, buffers and weights, and whether steps were replayed."""
+    """What some steps compute and change, and whether they were replayed."""
     cnet.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
     make(net[0])
