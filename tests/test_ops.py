@@ -70,3 +70,51 @@ def test_suppression(threshold):
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# ---- Layers and losses ---------------------------------------------------------------------------
+
+
+def test_a_frozen_norm_is_that_of_its_buffers():
+    layer = ops.misc.FrozenBatchNorm2d(3, eps=0.01).double()
+    random = np.random.default_rng(0)
+    state = {name: cnet.tensor(random.uniform(1, 2, 3)) for name in layer.state_dict()}
+    layer.load_state_dict(state)
+    x = cnet.tensor(random.standard_normal((2, 3, 4, 5)), requires_grad=True)
+    column = {name: value.view(1, -1, 1, 1).numpy() for name, value in state.items()}
+    scale = column["weight"] / np.sqrt(column["running_var"] + 0.01)
+    for mode in (True, False):
+        y = layer.train(mode)(x)
+        expected = (x.detach().numpy() - column["running_mean"]) * scale + column["bias"]
+        np.testing.assert_allclose(y.detach().numpy(), expected, rtol=1e-12)
+        x.grad = None
+        y.sum().backward()
+        np.testing.assert_allclose(x.grad, np.broadcast_to(scale, x.shape), rtol=1e-12)
+    assert not list(layer.parameters())
+    assert repr(layer) == "FrozenBatchNorm2d(3, eps=0.01)"
+
+
+@pytest.mark.parametrize("alpha", [0.25, -1.0])
+@pytest.mark.parametrize("gamma", [0.0, 2.0, 1.5])
+def test_focal_loss(alpha, gamma):
+    random = np.random.default_rng(0)
+    logits, targets = random.standard_normal((4, 5)), random.integers(0, 2, (4, 5))
+    p = 1 / (1 + np.exp(-logits))
+    right = np.where(targets == 1, p, 1 - p)
+    weight = np.where(targets == 1, alpha, 1 - alpha) if alpha >= 0 else 1
+    expected = -weight * (1 - right) ** gamma * np.log(right)
+    x, y = cnet.tensor(logits, requires_grad=True), cnet.tensor(targets * 1.0)
+    np.testing.assert_allclose(
+        ops.sigmoid_focal_loss(x, y, alpha, gamma).detach(), expected, rtol=1e-9
+    )
+    for reduction in ("mean", "sum"):
+        found = ops.sigmoid_focal_loss(x, y, alpha, gamma, reduction)
+        np.testing.assert_allclose(found.item(), getattr(expected, reduction)())
+    assert cnet.gradcheck(lambda x: ops.sigmoid_focal_loss(x, y, alpha, gamma), (x,))
+
+
+def test_errors_of_focal_loss():
+    with pytest.raises(ValueError, match=r"reduction must be none, mean or sum \(got 'max'\)"):
+        ops.sigmoid_focal_loss(cnet.ones(2), cnet.ones(2), reduction="max")
+    with pytest.raises(ValueError, match="do not broadcast"):
+        ops.sigmoid_focal_loss(cnet.ones(2), cnet.ones(3))

@@ -6,6 +6,8 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +22,18 @@ class UsageError(Exception):
 def note(message: str) -> None:
     """Print a message to standard error."""
     print(message, file=sys.stderr)
+
+
+def check_folder(folder: Path) -> None:
+    """UsageError if a folder of results cannot be made or written to. It is tried, and undone."""
+    place = next(place for place in (folder, *folder.parents) if place.exists())
+    if not place.is_dir():
+        raise UsageError(f"--out must be a folder (got {folder}, and {place} is a file)")
+    try:
+        TemporaryDirectory(prefix=".", dir=place).cleanup()
+    except OSError as error:
+        reason = f"{folder}: {error.strerror}"
+        raise UsageError(f"--out must be a folder that can be written (got {reason})") from None
 
 
 def integer(minimum: int) -> Callable[[str], int]:

@@ -13,12 +13,12 @@ TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 """The names of files that are not complete yet."""
 
 
-def cache_folder() -> str:
-    """The folder for downloads of the command: $CNET_CACHE, $XDG_CACHE_HOME/cnet, ~/.cache/cnet."""
-    if cache := os.environ.get("CNET_CACHE"):
+def cache_folder(variable: str = "CNET_CACHE", name: str = "cnet") -> str:
+    """The folder for downloads: $CNET_CACHE, $XDG_CACHE_HOME/cnet or ~/.cache/cnet."""
+    if cache := os.environ.get(variable):
         return cache
     home = os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or home, "cnet")
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or home, name)
 
 
 def atomic_write(path: PathLike, data: bytes, synchronizes: bool = True) -> None:

@@ -402,6 +402,6 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     raise NotImplementedError(f"kl_divergence: no formula for {names[0]} and {names[1]}")
 
 
-for _class in (Bernoulli, Beta, Categorical, Normal, OneHotCategorical, Uniform):
-    _module = {"OneHotCategorical": "one_hot_categorical"}.get(_class.__name__, _class.__name__)
-    sys.modules[f"{__name__}.{_module.lower()}"] = sys.modules[__name__]  # modules in PyTorch
+_MODULES = "bernoulli beta categorical distribution kl normal one_hot_categorical uniform"
+for _name in _MODULES.split():
+    sys.modules[f"{__name__}.{_name}"] = sys.modules[__name__]  # modules in PyTorch

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from . import checkpoint
 from ._files import PathLike, atomic_write, cache_folder
-from .datasets.download import download, is_intact
+from .datasets.download import DownloadError, download, is_intact
 
 __all__ = [
     "download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url",
@@ -87,7 +87,8 @@ def load_state_dict_from_url(
         The address of a file of ``torch.save`` or a safetensors file; plain HTTP is accepted from
         this machine only.
     model_dir : str or os.PathLike, optional
-        The folder of the file; by default ``checkpoints`` in `get_dir`.
+        The folder of the file; by default ``checkpoints`` in `get_dir`. By default, a file in the
+        folder of PyTorch, $TORCH_HOME/hub/checkpoints, is used too.
     map_location, weights_only
         As in `cnet.load`.
     progress : bool, default True
@@ -123,20 +124,45 @@ def load_state_dict_from_url(
     >>> cnet.hub.load_state_dict_from_url(url, model_dir=folder)  # it is in the cache
     {'weight': tensor([1., 1.])}
     """
+    path = get_file(url, model_dir, progress, check_hash, file_name)
+    return checkpoint.load(path, map_location, weights_only=weights_only)
+
+
+def get_file(
+    url: str,
+    model_dir: PathLike | None = None,
+    progress: bool = True,
+    check_hash: bool = False,
+    file_name: str | None = None,
+) -> Path:
+    """The path of a file, which is downloaded if it is not in the cache.
+
+    The arguments and exceptions are those of `load_state_dict_from_url`.
+    """
     name = os.path.basename(unquote(urlsplit(url).path)) if file_name is None else file_name
     if os.path.basename(name) != name or name in ("", ".", ".."):
         raise ValueError(f"load_state_dict_from_url: no name of a file (got {name!r}, url {url!r})")
-    path = Path(get_dir(), "checkpoints") if model_dir is None else Path(model_dir)
-    path /= name
     digits = HASH.search(name) if check_hash else None
     if check_hash and digits is None:
         raise ValueError(
             f"load_state_dict_from_url: with check_hash, the name must contain digits (got {name})"
         )
-    if not is_intact(path, f"sha256:{digits[1] if digits else ''}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        download_url_to_file(url, path, digits[1] if digits else None, progress)
-    return checkpoint.load(path, map_location, weights_only=weights_only)
+    prefix = digits[1] if digits else ""
+    hubs = get_dir(), os.path.join(cache_folder("TORCH_HOME", "torch"), "hub")
+    paths = [Path(hub, "checkpoints", name) for hub in hubs]
+    paths = paths if model_dir is None else [Path(model_dir, name)]
+    for path in paths:
+        if is_intact(path, f"sha256:{prefix}"):
+            return path
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    try:
+        download_url_to_file(url, paths[0], prefix, progress)
+    except DownloadError as error:
+        raise DownloadError(
+            f"load_state_dict_from_url: {url}: {error}; a file from elsewhere may be put in "
+            f"{paths[0].parent}"
+        ) from error
+    return paths[0]
 
 
 def _refused(name: str) -> Callable[..., NoReturn]:

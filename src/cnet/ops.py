@@ -3,18 +3,116 @@
 Boxes are rows (x1, y1, x2, y2), with x1 <= x2 and y1 <= y2.
 """
 
+import sys
+
 import numpy as np
 
+from . import functional as F
+from . import nn
 from ._explained import explained
 from .arrays import Array
 from .models.layers import Conv2dNormActivation, Permute, SqueezeExcitation, StochasticDepth
-from .operations import maximum, minimum
+from .operations import full, maximum, minimum
 from .tensor import Tensor, TensorLike, array_of, as_tensor
 
 __all__ = [
-    "Conv2dNormActivation", "Permute", "SqueezeExcitation", "StochasticDepth", "batched_nms",
-    "box_area", "box_iou", "nms",
+    "Conv2dNormActivation", "FrozenBatchNorm2d", "Permute", "SqueezeExcitation", "StochasticDepth",
+    "batched_nms", "box_area", "box_iou", "nms", "sigmoid_focal_loss",
 ]  # fmt: skip
+
+# Modules in torchvision.
+boxes = misc = sys.modules[__name__]
+sys.modules |= {f"{__name__}.{name}": misc for name in ("boxes", "misc")}
+
+
+class FrozenBatchNorm2d(nn.Module):
+    """Batch normalization with statistics and parameters that are not trained.
+
+    Parameters
+    ----------
+    num_features : int
+        The number of channels.
+    eps : float, default 1e-5
+        Added to the variance.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> layer = cnet.ops.FrozenBatchNorm2d(3)
+    >>> sorted(layer.state_dict())
+    ['bias', 'running_mean', 'running_var', 'weight']
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        for name, value in ("weight", 1), ("bias", 0), ("running_mean", 0), ("running_var", 1):
+            self.register_buffer(name, full((num_features,), float(value)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[0]}, eps={self.eps}"
+
+
+@explained
+def sigmoid_focal_loss(
+    inputs: TensorLike,
+    targets: TensorLike,
+    alpha: float = 0.25,
+    gamma: float = 2,
+    reduction: str = "none",
+) -> Tensor:
+    """Cross-entropy that gives elements which are already right little weight.
+
+    Parameters
+    ----------
+    inputs : Tensor or ndarray, any shape
+        Logits.
+    targets : Tensor or ndarray, of the same shape and dtype
+        1 for the positive class, 0 for the negative one.
+    alpha : float, default 0.25
+        The weight of the positive class; that of the other is ``1 - alpha``. No weights if it is
+        negative.
+    gamma : float, default 2
+        The exponent of the probability of an error.
+    reduction : str, default "none"
+        ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `inputs`, or a single number with a reduction.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is another one.
+
+    References
+    ----------
+    T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017.
+
+    Examples
+    --------
+    >>> import cnet
+    >>> cnet.ops.sigmoid_focal_loss(cnet.tensor([0.0, 2.0]), cnet.ones(2))
+    tensor([0.0433, 0.0005])
+    """
+    inputs, targets = as_tensor(inputs), as_tensor(targets)
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(
+            f"sigmoid_focal_loss: reduction must be none, mean or sum (got {reduction!r})"
+        )
+    p = inputs.sigmoid()
+    error = p * (1 - targets) + (1 - p) * targets
+    loss = F.binary_cross_entropy_with_logits(inputs, targets, reduction="none") * error**gamma
+    if alpha >= 0:
+        loss = loss * (alpha * targets + (1 - alpha) * (1 - targets))
+    return loss if reduction == "none" else getattr(loss, reduction)()
 
 
 @explained

@@ -1,5 +1,6 @@
 """Sequential, ModuleList and ModuleDict."""
 
+import copy
 from collections import OrderedDict
 
 import numpy as np
@@ -138,6 +139,21 @@ def test_operations_of_a_dict():
     assert len(box) == 0
 
 
+def test_lists_and_dicts_may_lack_modules():
+    """HRNet has such a list: None where a branch needs no transition."""
+    net = nn.ModuleList([None, nn.Linear(2, 3)]).append(None)
+    net.insert(0, None)
+    assert [module is None for module in net] == [True, True, False, True]
+    assert list(net.state_dict()) == ["2.weight", "2.bias"]
+    assert [name for name, _ in net.named_modules()] == ["", "2"]
+    assert len(list(net.children())) == 1
+    net.apply(lambda module: module).double().eval()
+    assert "(2): Linear" in repr(copy.deepcopy(net))
+    net[2] = None
+    assert not list(net.parameters())
+    assert nn.ModuleDict({"a": None, "b": nn.ReLU()})["a"] is None
+
+
 def test_parameter_list():
     values = [nn.Parameter(np.ones(2)), cnet.tensor([1.0]), "note"]
     box = nn.ParameterList(values)
@@ -185,8 +201,8 @@ def test_parameter_dict():
          lambda: nn.Sequential(nn.ReLU(), nn.ReLU)),
         (TypeError, "Sequential: 0 must be a Module (got list)",
          lambda: nn.Sequential([nn.ReLU()])),
-        (TypeError, "ModuleList: 1 must be a Module (got NoneType)",
-         lambda: nn.ModuleList([nn.ReLU(), None])),
+        (TypeError, "Sequential: 1 must be a Module (got NoneType)",
+         lambda: nn.Sequential(nn.ReLU(), None)),
         (TypeError, "ModuleList: 0 must be a Module (got int)",
          lambda: nn.ModuleList([nn.ReLU()]).__setitem__(0, 3)),
         (TypeError, "ModuleDict: a must be a Module (got int)", lambda: nn.ModuleDict({"a": 3})),

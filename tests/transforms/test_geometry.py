@@ -8,6 +8,7 @@ from cnet.transforms import InterpolationMode
 from cnet.transforms import functional as F
 
 X = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+SQUARE = np.array([(0, 0), (2, 0), (2, 2), (0, 2)])
 MODES = InterpolationMode.NEAREST, InterpolationMode.BILINEAR, InterpolationMode.BICUBIC
 
 
@@ -36,6 +37,7 @@ MODES = InterpolationMode.NEAREST, InterpolationMode.BILINEAR, InterpolationMode
         (lambda x: F.affine(x, 0, (1, 1), 1, 0, fill=9), [[9, 9, 9], [9, 1, 2]]),
         (lambda x: F.affine(x, 180, (0, 0), 1, 0), [[6, 5, 4], [3, 2, 1]]),
         (lambda x: F.affine(x, 0, (0, 0), 2, 0, center=(0, 0)), [[1, 1, 2], [1, 1, 2]]),
+        (lambda x: F.perspective(x, SQUARE, SQUARE[:, ::-1], "nearest", 9), [[1, 4, 9], [2, 5, 9]]),
         (lambda x: F.resize(x, (4, 6), "nearest"), X.repeat(2, 0).repeat(2, 1)),
         (lambda x: F.resize(x, (2, 3)), X),
         (lambda x: F.resized_crop(x, 0, 1, 2, 1, (2, 2)), [[2, 2], [5, 5]]),
@@ -128,6 +130,35 @@ def test_affine_equals_pillow(pixels, arguments, mode):
     assert np.mean(np.abs(result.astype(int) - expected) > 1) <= 0.02
 
 
+@pytest.mark.parametrize("mode", MODES[:2])
+def test_perspective_equals_pillow(pixels, mode):
+    pillow = pytest.importorskip("PIL.Image")
+    starts, ends = [(0, 0), (11, 0), (11, 8), (0, 8)], [(2, 1), (10, 0), (9, 7), (1, 8)]
+    expected = np.asarray(F.perspective(pillow.fromarray(pixels), starts, ends, mode, 5))
+    result = F.perspective(pixels, starts, ends, mode, 5)
+    assert np.mean(np.abs(result.astype(int) - expected) > 1) <= 0.02
+
+
+def test_perspective_of_a_tensor():
+    """Values of torchvision 0.28, for points that move in two directions."""
+    x = Tensor(np.arange(20.0).reshape(1, 4, 5))
+    starts, ends = [(0, 0), (4, 0), (4, 3), (0, 3)], [(0, 0), (4, 1), (3, 3), (0, 2)]
+    expected = [[5.8667, 4.9655, 4.1806], [14.1176, 12.4651, 11.0504]]
+    result = F.perspective(x, starts, ends)
+    np.testing.assert_allclose(result.numpy()[0, 1:3, 1:4], expected, atol=1e-4)
+
+
+def test_corners_move_inwards():
+    transform = transforms.RandomPerspective(0.5)
+    for _ in range(100):
+        starts, ends = transform.get_params(21, 11, 0.5)
+        assert starts == [[0, 0], [20, 0], [20, 10], [0, 10]]
+        moves = np.abs(np.array(ends) - starts)
+        assert moves[:, 0].max() <= 5
+        assert moves[:, 1].max() <= 2
+        assert np.array_equal(np.array(ends) > (10, 5), np.array(starts) > (10, 5))
+
+
 @pytest.mark.parametrize(
     ("size", "max_size", "expected"),
     [(6, None, (6, 8)), ([18], None, (18, 24)), (6, 7, (5, 7)), (None, 24, (18, 24))],
@@ -159,6 +190,7 @@ RANDOM = [
     transforms.RandomResizedCrop(5),
     transforms.RandomRotation(30),
     transforms.RandomAffine(30, (0.2, 0.1), (0.8, 1.2), (-10, 10, -5, 5), fill=3),
+    transforms.RandomPerspective(0.7, 0.9, fill=3),
     transforms.ColorJitter(0.4, 0.4, 0.4, 0.2),
     transforms.GaussianBlur(3),
     transforms.RandomGrayscale(0.5),
@@ -275,6 +307,8 @@ def test_bounds_of_affine():
         (lambda: F.affine(X, 0, (0, 0), 1, (1, 2, 3)), ValueError, "shear must have 1 or 2"),
         (lambda: F.hflip("image"), TypeError, r"hflip: img must be .* \(got str\)"),
         (lambda: transforms.RandomCrop(4)(X), ValueError, "use padding or pad_if_needed"),
+        (lambda: transforms.RandomPerspective(2), ValueError, "distortion_scale must be from 0"),
+        (lambda: F.perspective(X, SQUARE[:3], SQUARE), ValueError, r"4 points .*\(3, 2\)"),
         (lambda: transforms.RandomRotation(-1), ValueError, "must not be negative"),
         (lambda: transforms.RandomRotation((1, 2, 3)), ValueError, "degrees must have 2 values"),
         (lambda: transforms.RandomAffine(1, (2, 0)), ValueError, "fractions from 0 to 1"),

@@ -2,12 +2,19 @@
 
 import argparse
 import json
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._commands import UsageError, integer, model_builder, note, positive, use_threads
+from .._commands import (
+    UsageError,
+    check_folder,
+    integer,
+    model_builder,
+    note,
+    positive,
+    use_threads,
+)
 from .._files import atomic_write, remove_temporaries
 from ..checkpoint import save
 from .options import CHANGEABLE, OPEN_ENDED, OPTIONS, Options, add_options, complete
@@ -60,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
     given = {name: getattr(args, name) for name in OPTIONS if name in args}
     folder = Path(args.out or f"runs/{Path(given.get('data', 'digits')).name}")
-    _check_folder(folder)
+    check_folder(folder)
     options, state = _resumed(folder, given) if args.resume else (_new_options(folder, given), None)
     model_builder(options["model"])  # before the images, which take longer
     use_threads(args.threads)
@@ -76,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     if state is not None:
         _load(trainer, state, folder)
         remove_temporaries(folder)
-    _make(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     note(_description(options, images, trainer))
     workers = options["workers"]
     try:
@@ -99,22 +106,6 @@ def run(args: argparse.Namespace) -> int:
         f"({seconds:.1f} s); model in {folder / MODEL}"
     )
     return 0
-
-
-def _check_folder(folder: Path) -> None:
-    """UsageError if a folder cannot be made or written to, as far as permissions tell."""
-    place = next(place for place in (folder, *folder.parents) if place.exists())
-    if not place.is_dir():
-        raise UsageError(f"--out must be a folder (got {folder}, and {place} is a file)")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise UsageError(f"--out must be a folder that can be written (got {folder})")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {folder} cannot be made: {error.strerror}") from None
 
 
 def _new_options(folder: Path, given: Options) -> Options:

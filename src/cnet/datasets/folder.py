@@ -34,6 +34,20 @@ def default_loader(path: Root) -> Any:
             raise ValueError(f"default_loader: {path} is too large: {error}") from error
 
 
+pil_loader = default_loader
+
+
+def has_file_allowed_extension(filename: str, extensions: str | Sequence[str]) -> bool:
+    """Whether the name of a file ends with one of the extensions, which are in lower case."""
+    ends = (extensions,) if isinstance(extensions, str) else tuple(extensions)
+    return filename.lower().endswith(ends)
+
+
+def is_image_file(filename: str) -> bool:
+    """Whether the name of a file ends with one of `IMG_EXTENSIONS`."""
+    return has_file_allowed_extension(filename, IMG_EXTENSIONS)
+
+
 def get_image_backend() -> str:
     """The package that reads images: ``"PIL"``, which is Pillow.
 
@@ -104,7 +118,7 @@ def make_dataset(
     if (extensions is None) == (is_valid_file is None):
         raise ValueError("make_dataset: give extensions or is_valid_file, and not both")
     ends = (extensions,) if isinstance(extensions, str) else tuple(extensions or ())
-    is_wanted = is_valid_file or (lambda path: path.lower().endswith(ends))
+    is_wanted = is_valid_file or (lambda path: has_file_allowed_extension(path, ends))
     if class_to_idx is None:
         class_to_idx = find_classes(directory)[1]
     samples: list[tuple[str, int]] = []

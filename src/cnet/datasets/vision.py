@@ -40,6 +40,21 @@ def as_image(array: Array) -> Any:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
+class StandardTransform:
+    """Two transforms as one of an image and its target."""
+
+    def __init__(self, transform: Transform = None, target_transform: Transform = None) -> None:
+        self.transform = transform
+        self.target_transform = target_transform
+
+    def __call__(self, input: Any, target: Any) -> tuple[Any, Any]:
+        if self.transform is not None:
+            input = self.transform(input)
+        if self.target_transform is not None:
+            target = self.target_transform(target)
+        return input, target
+
+
 class VisionDataset(Dataset[tuple[Any, Any]]):
     """Base class of image data sets: ``dataset[i]`` is a pair of an image and a target.
 
@@ -48,7 +63,7 @@ class VisionDataset(Dataset[tuple[Any, Any]]):
     root : str or os.PathLike, optional
         The folder of the files.
     transforms : callable, optional
-        Takes an image and its target, and returns both.
+        Takes an image and its target, and returns both. By default it is made of the others.
     transform : callable, optional
         Takes an image and returns what the data set gives in its place.
     target_transform : callable, optional
@@ -78,6 +93,8 @@ class VisionDataset(Dataset[tuple[Any, Any]]):
                 f"{type(self).__name__}: transforms excludes transform and target_transform"
             )
         self.root = os.path.expanduser(root) if isinstance(root, str) else root
+        if (transform or target_transform) is not None:
+            transforms = StandardTransform(transform, target_transform)
         self.transforms = transforms
         self.transform = transform
         self.target_transform = target_transform
@@ -86,13 +103,10 @@ class VisionDataset(Dataset[tuple[Any, Any]]):
         raise NotImplementedError
 
     def transformed(self, image: Any, target: Any) -> tuple[Any, Any]:
-        """A sample after the transforms of the user."""
-        if self.transforms is not None:
-            image, target = self.transforms(image, target)
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
+        """A sample after the transforms of the user, who may have replaced them."""
+        if self.transforms is None or isinstance(self.transforms, StandardTransform):
+            return StandardTransform(self.transform, self.target_transform)(image, target)
+        image, target = self.transforms(image, target)
         return image, target
 
     def __repr__(self) -> str:

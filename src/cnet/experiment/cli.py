@@ -7,7 +7,15 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from .._commands import UsageError, datasets, integer, note, positive, use_threads
+from .._commands import (
+    UsageError,
+    check_folder,
+    datasets,
+    integer,
+    note,
+    positive,
+    use_threads,
+)
 from .._files import atomic_write
 from . import NAMES, Histories, Settings, compare, record, run, table
 
@@ -84,6 +92,7 @@ def _run(args: argparse.Namespace) -> int:
     folder = Path(args.out or f"runs/circular-{args.data}")
     if (folder / RESULTS).exists():
         raise UsageError(f"{folder} already contains results: use another --out")
+    check_folder(folder)
     use_threads(args.threads)
     train_set, test_set = datasets(args.data, args.data_dir)
     folder.mkdir(parents=True, exist_ok=True)

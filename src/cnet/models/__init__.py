@@ -27,3 +27,4 @@ from .small import *
 from .squeezenet import *
 from .unet import *
 from .vgg import *
+from .weights import *

@@ -222,10 +222,10 @@ class GoogLeNet(nn.Module):
         return logits
 
 
-@register_model
+@partial(register_model, transform_input=True, aux_logits=False, init_weights=False)
 def googlenet(**kwargs: Any) -> GoogLeNet:
     """GoogLeNet: 13 004 888 parameters with auxiliary classifiers, images of 224 × 224 pixels.
 
-    Published weights need ``transform_input=True``.
+    With published weights, `transform_input` is True by default and `aux_logits` False.
     """
     return GoogLeNet(**kwargs)

@@ -324,10 +324,11 @@ _BLOCKS = (
 )  # fmt: skip
 
 
-@register_model
+@partial(register_model, transform_input=True, init_weights=False)
 def inception_v3(**kwargs: Any) -> Inception3:
     """Inception v3: 27 161 264 parameters with the auxiliary classifier, 299 × 299 pixels.
 
-    Images have at least 75 × 75 pixels. Published weights need ``transform_input=True``.
+    Images have at least 75 × 75 pixels. With published weights, `transform_input` is True by
+    default.
     """
     return Inception3(**kwargs)

@@ -1,6 +1,7 @@
 """The table of models: how they register, and how they are found by name."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -9,8 +10,12 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from .. import nn
+from .weights import WeightsEnum, published
 
-__all__ = ["get_model", "get_model_builder", "image_shape", "list_models"]
+__all__ = [
+    "get_model", "get_model_builder", "get_model_weights", "get_weight", "image_shape",
+    "list_models",
+]  # fmt: skip
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -26,35 +31,64 @@ _IMAGES = {
 _builders: dict[str, Callable[..., nn.Module]] = {}
 
 
-def register_model(build: Callable[..., Model]) -> Callable[..., Model]:
+def register_model(build: Callable[..., Model], **trained: Any) -> Callable[..., Model]:
     """Add a function that builds a model to the table, under its name.
 
     Parameters
     ----------
     build : callable
         A function that returns a model with initial weights.
+    **trained
+        Defaults of its keyword arguments for trained weights.
 
     Returns
     -------
     callable
-        The function with two more keyword arguments. `weights` must be None, because trained
-        weights are loaded from files; so must the older ``pretrained`` be False. `progress` has no
-        effect.
+        The function with two more keyword arguments: `weights`, a member of the class of its
+        published weights, or the name of one, and `progress`, whether to show a progress bar if
+        they are downloaded. The older ``pretrained=True``, or True as the first argument, means
+        ``weights="IMAGENET1K_V1"``.
+
+    Notes
+    -----
+    The class of the weights becomes a name of the module that defines the function.
     """
     name = build.__name__
+    versions = published.get(name)
 
     @wraps(build)
     def builder(*args: Any, weights: Any = None, progress: bool = True, **kwargs: Any) -> Model:
-        for argument, value in ("weights", weights), ("pretrained", kwargs.pop("pretrained", None)):
-            if value is not None and value is not False:
-                raise ValueError(
-                    f"{name}: {argument} must be None (got {value!r}); to load trained weights "
-                    f'from a file, call model.load_state_dict(cnet.load("{name}.pth"))'
-                )
-        return build(*args, **kwargs)
+        if args and versions is not None:
+            weights, *args = args  # type: ignore[assignment]
+        older = weights if isinstance(weights, bool) else kwargs.pop("pretrained", None)
+        if isinstance(older, bool):
+            weights = "IMAGENET1K_V1" if older else None
+        if weights is None:
+            return build(*args, **kwargs)
+        if versions is None:
+            raise ValueError(
+                f"{name}: weights must be None, because none are published (got {weights!r})"
+            )
+        chosen = versions.verify(weights)
+        if kwargs.setdefault("num_classes", 1000) != 1000:
+            raise ValueError(
+                f"{name}: num_classes must be 1000 with trained weights "
+                f"(got {kwargs['num_classes']}); replace the last layer of the model"
+            )
+        model = build(*args, **trained | kwargs)
+        state = chosen.get_state_dict(progress=progress, check_hash=True)
+        # Auxiliary classifiers may be missing in the model.
+        parts = dict(model.named_children())
+        model.load_state_dict({k: v for k, v in state.items() if k.partition(".")[0] in parts})
+        return model
 
     builder.__signature__ = _signature(build)  # type: ignore[attr-defined]
     _builders[name] = builder
+    if versions is not None:
+        module = sys.modules[build.__module__]
+        versions.__module__ = module.__name__
+        setattr(module, versions.__name__, versions)
+        module.__all__.append(versions.__name__)
     return builder
 
 
@@ -173,6 +207,58 @@ def get_model(name: str, **config: Any) -> nn.Module:
     10
     """
     return get_model_builder(name)(**config)
+
+
+def get_model_weights(name: str | Callable[..., nn.Module]) -> type[WeightsEnum]:
+    """The class of the published weights of a model.
+
+    Parameters
+    ----------
+    name : str or callable
+        A name in ``list_models()``, or the function of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is no model of that name, or it has no published weights.
+
+    Examples
+    --------
+    >>> from cnet import models
+    >>> models.get_model_weights("resnet18").DEFAULT
+    ResNet18_Weights.IMAGENET1K_V1
+    """
+    name = name.__name__ if callable(name) else name
+    name = get_model_builder(name).__name__
+    if name not in published:
+        raise ValueError(f"get_model_weights: {name} has no published weights")
+    return published[name]
+
+
+def get_weight(name: str) -> WeightsEnum:
+    """Published weights by their name.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"ResNet18_Weights.DEFAULT"``.
+
+    Raises
+    ------
+    ValueError
+        If there are no weights of that name.
+
+    Examples
+    --------
+    >>> from cnet import models
+    >>> models.get_weight("ResNet18_Weights.DEFAULT")
+    ResNet18_Weights.IMAGENET1K_V1
+    """
+    model, _, version = name.partition(".")
+    versions = published.get(model.removesuffix("_Weights").lower())
+    if versions is None or versions.__name__ != model:
+        raise ValueError(f"get_weight: name must be like 'ResNet18_Weights.DEFAULT' (got {name!r})")
+    return versions.verify(version)
 
 
 def image_shape(name: str) -> tuple[int, int, int]:

@@ -47,7 +47,7 @@ class _Indexed(Module):
         Raises
         ------
         TypeError
-            If `module` is not a Module.
+            If `module` is not a Module, or None in a `ModuleList`.
         """
         taken = self._modules
         _set(self, next(str(i) for i in count(len(taken)) if str(i) not in taken), module)
@@ -281,7 +281,8 @@ def _set(container: Module, name: str, module: Any) -> None:
 
 
 def _check(container: Module, name: str, module: Any) -> None:
-    if not isinstance(module, Module):
+    may_lack = module is None and not isinstance(container, Sequential)
+    if not (isinstance(module, Module) or may_lack):
         raise TypeError(
             f"{type(container).__name__}: {name} must be a Module (got {type(module).__name__})"
         )

@@ -1,6 +1,6 @@
 """A recorded step in the form that replays run: calls of kernels, and Python between."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from itertools import chain
 from typing import Any
@@ -38,13 +38,15 @@ class Program:
         self._result = result
         self._leaves = _leaves(recorder)
         self._modules = [*recorder.modules.values()]
-        self._hooks = [hooks for module, _ in self._modules for hooks in module._call_hooks()]
+        self._called = [hooks for module, _ in self._modules for hooks in module._call_hooks()]
+        self._hooks = [dict(hooks) for hooks in self._called if hooks]
         self._tables = _tables(module for module, _ in self._modules)
         self._members = self._present()
         self._started = [*recorder.started.values()]
         self._updates = [item for item in recorder.items if isinstance(item, (Numbers, Update))]
         self.gradients = {id(i.leaf): i.leaf for i in recorder.items if isinstance(i, Gradient)}
-        recorder.buffers.share(arrays_in(result))
+        self._kept = [*_kept(recorder)]
+        recorder.buffers.share(arrays_in([result, [value for *_, value in self._kept]]))
         recorder.buffers.share(arrays_in([leaf._grad for leaf in self.gradients.values()]))
         self._changed = _changed(recorder)
         numbers = [update for update in self._updates if isinstance(update, Numbers)]
@@ -112,7 +114,7 @@ class Program:
                 for reference, a, r, hooks in self._leaves
             )
             and all(module.training is mode for module, mode in self._modules)
-            and not any(self._hooks)
+            and [*filter(None, self._called)] == self._hooks
             and identical(self._present(), self._members)
             and all(leaf._grad is gradient for leaf, gradient in self._started)
             and all(update.fits() for update in self._updates)
@@ -128,6 +130,8 @@ class Program:
             own.put(given, self._tape)
         for step in self._steps:
             step()
+        for members, name, value in self._kept:
+            members[name] = value
         for array in self._noted:
             changed(array, "capture")
         return fresh(self._result)
@@ -183,6 +187,16 @@ def _tables(modules: Iterable[Any]) -> list[dict[str, Any]]:
         for each in found.values()
         for table in (each._parameters, each._buffers, each._modules)
     ]
+
+
+def _kept(recorder: Recorder) -> Iterator[tuple[dict[str, Any], str, Variable]]:
+    """Tensors of the step that modules keep as plain attributes, such as weights of hooks."""
+    for module, _ in recorder.modules.values():
+        for name, value in vars(module).items():
+            if isinstance(value, Variable):
+                buffer = recorder.buffers.find(value._array)
+                if buffer is not None and buffer.is_written:
+                    yield vars(module), name, value
 
 
 def _changed(recorder: Recorder) -> list[Array]:

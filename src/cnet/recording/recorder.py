@@ -7,6 +7,7 @@ it returns and saves. Otherwise it is recorded as a whole, and each replay runs 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -372,8 +373,9 @@ class Recorder:
                 self.refuse(f"{name} changes an array in place with NumPy")
 
     def module(self, module: Any) -> None:
-        """Note the mode of a module that the step calls, and refuse hooks."""
-        if module._has_hooks():
+        """Note the mode of a module that the step calls, and refuse hooks that run other code."""
+        hooks = chain.from_iterable(map(dict.values, module._call_hooks()))
+        if not all(getattr(getattr(hook, "call", hook), "is_recorded", False) for hook in hooks):
             self.refuse(f"{type(module).__name__} has a hook")
         self.modules[id(module)] = module, module.training
 

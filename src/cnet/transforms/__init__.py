@@ -7,6 +7,7 @@ the shape (..., c, h, w). Random transforms draw from the generator that `cnet.m
 import sys
 
 from . import functional
+from .affine import RandomAffine, RandomPerspective, RandomRotation
 from .autoaugment import AugMix, AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .base import Compose, Lambda, RandomApply, RandomChoice, RandomOrder
 from .color import (
@@ -27,11 +28,9 @@ from .geometry import (
     CenterCrop,
     FiveCrop,
     Pad,
-    RandomAffine,
     RandomCrop,
     RandomHorizontalFlip,
     RandomResizedCrop,
-    RandomRotation,
     RandomVerticalFlip,
     Resize,
     TenCrop,
@@ -73,6 +72,7 @@ __all__ = [
     "RandomHorizontalFlip",
     "RandomInvert",
     "RandomOrder",
+    "RandomPerspective",
     "RandomPosterize",
     "RandomResizedCrop",
     "RandomRotation",

@@ -139,13 +139,13 @@ def sample_planes(
     mode: InterpolationMode,
     fill: Array,
 ) -> Array:
-    """An affine image of an array (..., h, w).
+    """An affine image of an array (..., h, w), or its image in perspective.
 
     Parameters
     ----------
-    matrix : ndarray of shape (2, 3)
-        From the position (x, y, 1) of a pixel of the result to its position in `planes`. The
-        centre of the first pixel is at (0.5, 0.5).
+    matrix : ndarray of shape (2, 3) or (3, 3)
+        From the position (x, y, 1) of a pixel of the result to its position in `planes`; a third
+        row gives the divisor of this position. The centre of the first pixel is at (0.5, 0.5).
     size : (int, int)
         Height and width of the result.
     fill : ndarray
@@ -162,7 +162,9 @@ def sample_planes(
         )
     (height, width), (rows, columns) = planes.shape[-2:], size
     x, y = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
-    x, y = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    x, y, *divisor = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    if divisor:
+        x, y = x / divisor[0], y / divisor[0]
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     if mode is InterpolationMode.NEAREST:
         found = planes[..., _index(y, height), _index(x, width)]

@@ -1,12 +1,12 @@
 """Norms and singular values that the normalisations of weights share."""
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ...operations import permute, sqrt
 from ...random import default_generator
+from ...replay import again, assign
 from ...tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -41,19 +41,22 @@ def power_iteration(
     matrix: Array, u: Array, v: Array, steps: int, eps: float, right_first: bool
 ) -> None:
     """Improve the singular vectors of the largest singular value, in place."""
+    improved = again("spectral_norm", _iterated, matrix, u, v, steps, eps, right_first)
+    for vector, values in zip((u, v), improved, strict=True):
+        assign(vector, values)
 
-    def right() -> None:
-        v[...] = unit(matrix.T @ u, eps)
 
-    def left() -> None:
-        u[...] = unit(matrix @ v, eps)
-
-    order: tuple[Callable[[], None], ...] = (right, left) if right_first else (left, right)
-    for _ in range(steps):
-        for step in order:
-            step()
+def _iterated(
+    matrix: Array, u: Array, v: Array, steps: int, eps: float, right_first: bool
+) -> tuple[Array, Array]:
+    for number in range(2 * steps):
+        if right_first == (number % 2 == 0):
+            v = unit(matrix.T @ u, eps)
+        else:
+            u = unit(matrix @ v, eps)
+    return u, v
 
 
 def largest_singular_value(matrix: Tensor, u: Array, v: Array) -> Tensor:
     """The singular value that belongs to two singular vectors, as a function of the matrix."""
-    return (matrix * np.outer(u, v)).sum()
+    return (matrix * again("spectral_norm", np.outer, u, v)).sum()

@@ -45,6 +45,8 @@ class BasePruningMethod(ABC):
 
     PRUNING_TYPE: ClassVar[str]
     _tensor_name: str
+    is_recorded: ClassVar[bool] = True
+    """Captured steps replay its operations."""
 
     @abstractmethod
     def compute_mask(self, t: Any, default_mask: Any) -> Any:

@@ -95,7 +95,7 @@ class _SpectralNorm(Module):
             power_iteration(
                 matrix._array, u, v, self.n_power_iterations, self.eps, right_first=False
             )
-        return weight / largest_singular_value(matrix, u.copy(), v.copy())
+        return weight / largest_singular_value(matrix, u, v)
 
     def right_inverse(self, value: Tensor) -> Tensor:
         return value

@@ -18,6 +18,8 @@ class SpectralNorm(NamedTuple):
     dim: int
     eps: float
 
+    is_recorded = True  # captured steps replay its operations
+
     def compute_weight(self, module: Module, do_power_iteration: bool) -> Tensor:
         """The weight divided by its largest singular value."""
         weight: Tensor = getattr(module, f"{self.name}_orig")
@@ -25,7 +27,7 @@ class SpectralNorm(NamedTuple):
         matrix = as_matrix(weight, self.dim)
         if do_power_iteration:
             power_iteration(matrix._array, u, v, self.n_power_iterations, self.eps, True)
-        return weight / largest_singular_value(matrix, u.copy(), v.copy())
+        return weight / largest_singular_value(matrix, u, v)
 
     def __call__(self, module: Module, args: Any) -> None:
         """Compute the weight before a call of the module."""

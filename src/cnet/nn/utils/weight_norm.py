@@ -15,6 +15,8 @@ class WeightNorm(NamedTuple):
     name: str
     dim: int | None
 
+    is_recorded = True  # captured steps replay its operations
+
     def compute_weight(self, module: Module) -> Tensor:
         """The weight: ``v * g / norm(v)``."""
         v: Tensor = getattr(module, f"{self.name}_v")

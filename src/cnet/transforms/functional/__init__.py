@@ -1,7 +1,7 @@
 """Transforms as functions of an image, with all parameters given."""
 
 from ..interpolation import InterpolationMode
-from .affine import affine, rotate
+from .affine import affine, perspective, rotate
 from .color import (
     adjust_brightness,
     adjust_contrast,
@@ -65,6 +65,7 @@ __all__ = [
     "invert",
     "normalize",
     "pad",
+    "perspective",
     "pil_to_tensor",
     "posterize",
     "resize",

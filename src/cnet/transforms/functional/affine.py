@@ -1,4 +1,4 @@
-"""Rotation and other affine changes of an image."""
+"""Rotation and other affine changes of an image, and changes of its perspective."""
 
 import math
 from collections.abc import Sequence
@@ -162,15 +162,75 @@ def affine(
     h, w = height_width("affine", img)
     middle = (w / 2, h / 2) if center is None else center
     matrix = inverse_affine_matrix(middle, angle, translate, scale, shears)
+    return _transformed("affine", img, matrix, mode, fill)
+
+
+@explained
+def perspective(
+    img: Image,
+    startpoints: Sequence[Sequence[float]],
+    endpoints: Sequence[Sequence[float]],
+    interpolation: Any = InterpolationMode.BILINEAR,
+    fill: float | Sequence[float] | None = None,
+) -> Image:
+    """Move four points of an image, and all others with them in perspective.
+
+    Parameters
+    ----------
+    img : Tensor, PIL image or ndarray
+        The image.
+    startpoints, endpoints : sequence of 4 points (x, y)
+        The points, and where they are in the result.
+    interpolation : InterpolationMode, default BILINEAR
+        NEAREST or BILINEAR; for PIL images also BICUBIC.
+    fill : float or sequence of float, optional
+        The value of pixels from outside, by default 0.
+
+    Raises
+    ------
+    ValueError
+        If there are not four points each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnet.transforms import functional
+    >>> corners, moved = [(0, 0), (1, 0), (1, 1), (0, 1)], [(1, 0), (2, 0), (2, 1), (1, 1)]
+    >>> functional.perspective(np.array([[1, 2, 3]]), corners, moved)
+    array([[0, 1, 2]])
+    """
+    mode = interpolation_mode("perspective", interpolation)
+    starts, ends = np.asarray(startpoints, np.float64), np.asarray(endpoints, np.float64)
+    for name, points in ("startpoints", starts), ("endpoints", ends):
+        if points.shape != (4, 2):
+            raise ValueError(
+                f"perspective: {name} must be 4 points (x, y) (got shape {points.shape})"
+            )
+    # Homogeneous positions h of the ends: start * (c6, c7, 1) @ h = (c0, …, c5) @ h.
+    h, zero = np.column_stack([ends, np.ones(4)]), np.zeros((4, 3))
+    rows = [
+        np.hstack([*places, -starts[:, axis, np.newaxis] * ends])
+        for axis, places in enumerate([(h, zero), (zero, h)])
+    ]
+    solution = np.linalg.lstsq(np.vstack(rows), starts.T.reshape(-1), rcond=None)[0]
+    matrix = np.append(solution, 1).reshape(3, 3)
+    return _transformed("perspective", img, matrix, mode, fill)
+
+
+def _transformed(
+    function: str, img: Image, matrix: Array, mode: InterpolationMode, fill: Any
+) -> Image:
+    """An image whose pixels come from positions of another; see `sample_planes`."""
     if is_pil(img):
+        method = 0 if len(matrix) == 2 else 2
         return img.transform(
             img.size,
-            0,
-            tuple(matrix.reshape(-1)),
+            method,
+            tuple(matrix.reshape(-1)[:8]),
             pillow_number(mode),
-            fillcolor=pillow_fill("affine", img, fill),
+            fillcolor=pillow_fill(function, img, fill),
         )
-    values = fill_values("affine", img, fill)
+    size, values = height_width(function, img), fill_values(function, img, fill)
     return map_planes(
-        "affine", img, lambda planes: sample_planes("affine", planes, matrix, (h, w), mode, values)
+        function, img, lambda planes: sample_planes(function, planes, matrix, size, mode, values)
     )
