@@ -26,6 +26,7 @@ import numpy as np
 
 from . import _core
 from ._cpus import default_num_threads, omp_num_threads
+from ._locks import free_after_fork
 from .arrays import boolean
 
 __all__ = [
@@ -50,7 +51,7 @@ _compiled = dict(_core.isas())
 _names = tuple(_compiled)
 _reference = False
 _redirections = 0
-_redirecting = Lock()
+_redirecting = free_after_fork(Lock())
 _exact = False
 _amx = True
 

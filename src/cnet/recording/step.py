@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._locks import free_after_fork
 from ..arrays import Array
 from ..dtypes import get_default_dtype
 from ..engine import Variable
@@ -118,7 +119,7 @@ class CapturedStep:
         self._function = function
         self._strict = strict
         self._shapes: dict[Any, _Shape] = {}
-        self._lock = RLock()
+        self._lock = free_after_fork(RLock())
         self.refusal: str | None = None
 
     def __repr__(self) -> str:
