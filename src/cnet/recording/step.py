@@ -196,10 +196,10 @@ class CapturedStep:
             state.swap()
             try:
                 reason = state.difference(result, program.run(arrays_in(args)))
+                shape.is_verified = reason is None
             except CaptureError as error:
                 reason = str(error).removeprefix("capture: ")
             finally:
-                shape.is_verified = reason is None
                 if not shape.is_verified:
                     state.swap()
         if reason is not None:
