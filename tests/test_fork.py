@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cnet
 from cnet import kernels, runtime
+from cnet.random import default_generator
 from specs import SPECS
 from specs.spec import Spec
 
@@ -139,6 +141,31 @@ def test_fork_of_a_fork() -> None:
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_locks_that_other_threads_hold_are_free_in_a_child() -> None:
+    step = cnet.capture(lambda x: x * 2)
+
+    def work() -> Any:
+        cnet.manual_seed(3)
+        return _train(), cnet.rand(2).tolist(), cnet.randn(2).tolist(), step(cnet.ones(2)).tolist()
+
+    def hold() -> None:
+        with default_generator().bit_generator.lock, step._lock:
+            begun.set()
+            stop.wait()
+
+    expected = work()
+    begun, stop = threading.Event(), threading.Event()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert begun.wait(SECONDS)
+        _child_computes(work, expected)
+    finally:
+        stop.set()
+        thread.join()
+    assert work() == expected
 
 
 def test_multiprocessing_by_fork() -> None:

@@ -13,7 +13,7 @@ from functools import wraps
 from numbers import Real
 from operator import index
 from traceback import walk_tb
-from types import FrameType, NoneType, UnionType
+from types import FrameType, FunctionType, NoneType, UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 import numpy as np
@@ -96,6 +96,28 @@ class Explained:
             cls.__init__ = _constructor(cls.__init__)  # type: ignore[method-assign]
 
 
+def explain_module(name: str) -> None:
+    """Explain the exceptions of all functions and methods of a module that are not private.
+
+    Parameters
+    ----------
+    name : str
+        The ``__name__`` of the module, whose last statement this is.
+    """
+    module = sys.modules[name]
+    owners = [each for each in vars(module).values() if isinstance(each, type)]
+    for owner in [module, *[each for each in owners if each.__module__ == name]]:
+        decorated: dict[Any, Any] = {}
+        for key, value in list(vars(owner).items()):
+            function = getattr(value, "__func__", value)  # of a class method or static method
+            is_own = isinstance(function, FunctionType) and function.__module__ == name
+            if is_own and not re.match("_[^_]", key):
+                if value not in decorated:
+                    call = explained(function)
+                    decorated[value] = call if function is value else type(value)(call)
+                setattr(owner, key, decorated[value])
+
+
 def explain(
     error: Exception,
     function: Callable[..., Any],
@@ -135,10 +157,16 @@ def explain(
     else:
         message, is_listed, _ = message.partition(_ARGUMENTS)
         message = message[head.end() if head else 0 :]
-        if is_listed or not head:
+        if is_listed or not head or _is_dropin(function):
             message += _listed(given)
     kind = next(kind for kind in type(error).__mro__ if kind in _KINDS)
     raise kind(f"{name}: {message}").with_traceback(error.__traceback__) from error.__cause__
+
+
+def _is_dropin(function: Callable[..., Any]) -> bool:
+    """Whether a function is that of a drop-in layer, whose parameters have names of their own."""
+    module: str = inspect.unwrap(function).__globals__["__name__"]
+    return module.startswith("cnet.dropin.")
 
 
 def _is_in_subclass(function: Callable[..., Any], args: Sequence[Any]) -> bool:
@@ -187,11 +215,12 @@ def _require(name: str, parameter: str, value: Any, hint: Any, convertible: bool
 
 def _title(function: Callable[..., Any], args: Sequence[Any]) -> str:
     """The name of a public function in messages; for methods, with that of the class."""
-    name = function.__name__
+    name, is_dropin = function.__name__, _is_dropin(function)
     owner = type(args[0]) if args else object
-    if name in ("__init__", "forward"):
+    owner = args[0] if owner is type else owner
+    if name in ("__init__", "__call__", "apply") or (name == "forward" and not is_dropin):
         return owner.__name__
-    if issubclass(owner, Explained) and hasattr(owner, name):
+    if hasattr(owner, name) and (is_dropin or issubclass(owner, Explained)):
         return f"{owner.__name__}.{name}"
     module = inspect.unwrap(function).__globals__["__name__"]
     return f"linalg.{name}" if module.startswith("cnet.linalg.") else name
@@ -260,6 +289,8 @@ def _fits(value: Any, hint: Any, convertible: bool = True) -> bool:
         return _is_array(value)
     if issubclass(kind, Sequence) and not issubclass(kind, str):
         if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
+            return False
+        if getattr(value, "ndim", 1) == 0:
             return False
         if kind is tuple and options[-1:] != (Ellipsis,):
             return not options or (len(value) == len(options) and all(map(_fits, value, options)))
@@ -353,7 +384,7 @@ def _name(hint: Any) -> str:
 
 def _listed(given: Sequence[tuple[str, Any, Any]]) -> str:
     """The arguments of a call, for a message of Python or NumPy, which names none of them."""
-    named = [each for each in given if each[0] != "self"]
+    named = [each for each in given if each[0] not in ("self", "cls")]
     listed = ", ".join([f"{parameter}={_shown(value)}" for parameter, value, _ in named])
     return f"{_ARGUMENTS}{listed})" if listed else ""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._explained import explained
+from ._locks import free_after_fork
 from .devices import CPU, device, require_cpu
 
 __all__ = ["Generator"]
@@ -48,6 +49,7 @@ class Generator(np.random.Generator):
     def __init__(self, device: "device | str" = "cpu") -> None:
         require_cpu("Generator", device)
         super().__init__(np.random.PCG64(_FIRST_SEED))
+        free_after_fork(self.bit_generator.lock)
         self._seed = _FIRST_SEED
 
     @property

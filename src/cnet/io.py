@@ -73,19 +73,19 @@ def read_image(
     if name not in names:
         raise ValueError(f"read_image: mode must be one of {', '.join(names)} (got {mode!r})")
     try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        from PIL import Image, ImageOps
     except ImportError as error:
         raise ImportError("read_image: needs Pillow: pip install cnet-nn[images]") from error
-    damaged = UnidentifiedImageError, SyntaxError, EOFError, OSError, ValueError
     with open(path, "rb") as file:
         try:
             image: Any = Image.open(file)
             image.load()
-        except (*damaged, Image.DecompressionBombError) as error:
+            if apply_exif_orientation:
+                image = ImageOps.exif_transpose(image)
+            image = image.convert(_MODES.get(name) or _own_mode(image))
+        except Exception as error:  # Pillow's decoders raise all kinds
             raise RuntimeError(f"read_image: {path} cannot be read: {error}") from error
-    if apply_exif_orientation:
-        image = ImageOps.exif_transpose(image)
-    return pil_to_tensor(image.convert(_MODES.get(name) or _own_mode(image)))
+    return pil_to_tensor(image)
 
 
 def _own_mode(image: Any) -> str:

@@ -80,6 +80,7 @@ class Metric(Explained):
         """What was counted so far."""
         return {name: deepcopy(getattr(self, name)) for name in self.counts}
 
+    @explained
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a result of `state_dict`."""
         if state_dict.keys() != {*self.counts}:
@@ -111,6 +112,7 @@ class Mean(Metric):
         """Forget all numbers."""
         self.total, self.weight = 0.0, 0.0
 
+    @explained
     def update(self, value: Any, weight: float = 1.0) -> None:
         """Take a number into account."""
         self.total += float(value) * weight

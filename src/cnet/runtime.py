@@ -26,6 +26,7 @@ import numpy as np
 
 from . import _core
 from ._cpus import default_num_threads, omp_num_threads
+from ._locks import free_after_fork
 from .arrays import boolean
 
 __all__ = [
@@ -49,8 +50,8 @@ DOTS = "pairs", "vnni", "amx"
 _compiled = dict(_core.isas())
 _names = tuple(_compiled)
 _reference = False
-_redirections = 0
-_redirecting = Lock()
+_reasons: set[object] = set()
+_redirecting = free_after_fork(Lock())
 _exact = False
 _amx = True
 
@@ -145,19 +146,21 @@ def _set_isa(argument: str, name: str) -> None:
             )
         _core.set_active_isa(_names.index(name))
     is_reference = name == REFERENCE
-    redirect_kernels(is_reference - _reference)
+    redirect_kernels(REFERENCE, is_reference)
     _reference = is_reference
 
 
-def redirect_kernels(change: int) -> None:
-    """Add to the number of reasons why calls of kernels are not made directly.
+def redirect_kernels(reason: object, holds: bool) -> None:
+    """Note whether there is a reason for which calls of kernels are not made directly.
 
-    These are the reference implementation, and recorders (`kernels._dispatch`).
+    Reasons are the reference implementation, and recorders (`kernels._dispatch`).
     """
-    global _redirections
     with _redirecting:
-        _redirections += change
-        _core.redirect(_redirections > 0)
+        if holds:
+            _reasons.add(reason)
+        else:
+            _reasons.discard(reason)
+        _core.redirect(len(_reasons) > 0)
 
 
 def int8_dots() -> int:

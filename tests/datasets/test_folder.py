@@ -1,6 +1,7 @@
 """Data sets of files in folders, and of noise."""
 
 import sys
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -69,6 +70,26 @@ def test_damaged_images(folder):
         (folder / "red" / "b.png").write_bytes(content)
         with pytest.raises(ValueError, match=r"b\.png cannot be read"):
             ImageFolder(folder)[2]
+
+
+def test_an_image_that_pillow_does_not_implement(folder):
+    file = BytesIO()
+    pytest.importorskip("PIL.Image").new("RGB", (4, 4)).save(file, "DDS")
+    content = file.getvalue()
+    (folder / "red" / "b.png").write_bytes(content[:80] + b"\0\0\0\x40" + content[84:])
+    with pytest.raises(ValueError, match=r"b\.png cannot be read: Unknown pixel format flags"):
+        ImageFolder(folder)[2]
+
+
+def test_links_that_lead_in_a_circle(folder):
+    count = len(ImageFolder(folder))
+    for name in ("one", "two"):
+        (folder / "red" / name).symlink_to(folder / "red", target_is_directory=True)
+        (folder / "blue" / name).symlink_to(folder, target_is_directory=True)
+    assert len(ImageFolder(folder)) == count
+    (folder / "blue" / "red").symlink_to(folder / "red" / "inner", target_is_directory=True)
+    inner = len(list((folder / "red" / "inner").iterdir()))
+    assert len(ImageFolder(folder)) == count + inner
 
 
 def test_without_pillow(monkeypatch):

@@ -237,7 +237,7 @@ def test_tensors_copy_and_print():
         (lambda: Tensor([1.0, 2.0], True).backward(), RuntimeError, "grad_output must be given"),
         (lambda: Tensor([1.0, 2.0], True).backward([1.0]), ValueError, r"\(got \(1,\) and \(2,\)"),
         (lambda: op.Add.apply(Tensor(1.0), "a"), TypeError, "Add: b must hold real numbers"),
-        (lambda: op.MatMul.apply(A, A), ValueError, "matmul: a.shape"),
+        (lambda: op.MatMul.apply(A, A), ValueError, "MatMul: a.shape"),
         (lambda: op.NLLLoss.apply(A, A[:2]), ValueError, "NLLLoss: targets.shape must equal"),
         (lambda: op.CrossEntropyLoss.apply(A[None], A[None]), ValueError, "1 or 2 dimensions"),
     ],

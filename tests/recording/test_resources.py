@@ -4,14 +4,16 @@ import gc
 import os
 import threading
 import tracemalloc
+from typing import Any
 from weakref import ref
 
 import numpy as np
 import pytest
 
 import cnet
-from cnet import nn, training
+from cnet import nn, runtime, training
 from cnet.autograd.changes import owner
+from cnet.modes import current
 from cnet.recording.buffers import Buffer, place
 from cnet.utils.data import ArrayDataset, DataLoader
 
@@ -83,6 +85,46 @@ def test_a_replay_works_after_fork() -> None:
             os._exit(int(eager.run(data[5:]) != captured.run(data[5:])))
         assert os.waitpid(child, 0)[1] == 0
         assert eager.run(data[5:]) == captured.run(data[5:])
+
+
+@pytest.mark.parametrize(
+    "place", ["recorder._other_random_states", "recorder.redirect_kernels", "program.Program.run"]
+)
+def test_an_interrupted_call_leaves_the_state_of_a_step(
+    place: str,
+) -> None:
+    def interrupted(*args: Any) -> None:
+        patch.undo()
+        raise KeyboardInterrupt
+
+    layer = nn.Linear(2, 2)
+    optimizer = cnet.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9)
+    weight, states = layer.weight.detach().numpy(), [b""]
+
+    @cnet.capture
+    def step(x: cnet.Tensor) -> cnet.Tensor:
+        optimizer.zero_grad()
+        loss = (layer(x) ** 2).sum()
+        loss.backward()
+        optimizer.step()
+        states.append(weight.tobytes())
+        return loss
+
+    x = cnet.ones(3, 2)
+    step(x)
+    if place.startswith("program"):
+        step(x)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"cnet.recording.{place}", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            step(x)
+    assert current.recorder is None
+    assert not runtime._reasons
+    assert weight.tobytes() == states[-1]
+    assert step.replayed == 0
+    for _ in range(4):
+        step(x)
+    assert step.replayed == 1
 
 
 def test_threads_may_share_a_step() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import signal
 from itertools import count
 
@@ -11,7 +12,7 @@ import pytest
 import cnet
 import cnet.functional as F
 from cnet import nn, optim, transforms
-from cnet.metrics import F1, Accuracy, ConfusionMatrix
+from cnet.metrics import F1, Accuracy, ConfusionMatrix, Mean
 from cnet.optim import lr_scheduler
 from cnet.training import (
     EMA,
@@ -26,6 +27,7 @@ from cnet.training import (
     SchedulerStep,
     TensorBoard,
     Trainer,
+    evaluate,
 )
 from cnet.training.augmentation import Flip, Rotate, Shift
 from cnet.utils.data import ArrayDataset, DataLoader
@@ -408,7 +410,25 @@ def test_notebooks_show_the_history_as_a_table():
         (lambda: EarlyStopping(patience=0), ValueError, r"patience must be at least 1 \(got 0\)"),
         (lambda: EarlyStopping(mode="up"), ValueError, "mode must be 'min', 'max' or None"),
         (lambda: EarlyStopping(min_delta=-1), ValueError, "min_delta must be at least 0"),
-        (lambda: Checkpoint("x", every_steps=0), ValueError, r"every_steps must be positive"),
+        (lambda: EarlyStopping(patience=1.5), TypeError, r"patience must be an int \(got 1.5\)"),
+        (lambda: EarlyStopping(["loss"]), TypeError, r"monitor must be a str \(got \['loss'\]"),
+        (lambda: Checkpoint("x", every_steps=0), ValueError, "every_steps must be at least 1"),
+        (lambda: Checkpoint("x", every_seconds=math.nan), ValueError, "every_seconds must be pos"),
+        (lambda: EMA(None), TypeError, r"EMA: model must be a Module \(got NoneType\)"),
+        (lambda: fit(*training(), epochs=1.5), TypeError, r"fit: epochs must be an int \(got 1.5"),
+        (lambda: fit(*training(), epochs=-1), ValueError, "fit: epochs must be at least 0"),
+        (lambda: training()[0].fit([], 1), TypeError, r"train_loader must be a DataLoader \(got l"),
+        (
+            lambda: training()[0].fit(DataLoader(range(4), 2), 1, progress=False),
+            ValueError,
+            r"Trainer.fit: train_loader must give pairs of inputs and targets \(got a Tensor\)",
+        ),
+        (lambda: evaluate(None, []), TypeError, "evaluate: model must be a Module"),
+        (lambda: evaluate(nn.Identity(), 3), TypeError, r"evaluate: loader must be an iterable"),
+        (lambda: evaluate(nn.Identity(), [(1, 2, 3)]), ValueError, r"give pairs .* a tuple of 3"),
+        (lambda: training()[0].load_state_dict(3), TypeError, r"load_state_dict: state_dict must"),
+        (lambda: EarlyStopping().load_state_dict(3), TypeError, "EarlyStopping.load_state_dict: s"),
+        (lambda: Mean().update("a"), ValueError, r"Mean.update: .* \(arguments: value='a'\)"),
         (lambda: SchedulerStep(3), TypeError, r"scheduler must be an LRScheduler \(got int\)"),
         (lambda: GradientClipping(0), ValueError, "max_norm must be positive"),
         (lambda: EMA(nn.Linear(1, 1), 2), ValueError, "decay must be at least 0 and at most 1"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .._locks import free_after_fork
 from ._recorded import local
 from ._values import Refused
 
@@ -14,7 +15,7 @@ class _Hook:
     """Replaces `print` while some thread collects what it prints."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = free_after_fork(threading.Lock())
         self.users = 0
         self.original: Callable[..., None] = print
 

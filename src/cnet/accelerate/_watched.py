@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._locks import free_after_fork
 from . import _budget
 from ._budget import (
     IMPORT_SECONDS,
@@ -148,7 +149,7 @@ class Active:
     paused = 0
 
 
-learning = threading.Lock()
+learning = free_after_fork(threading.Lock())
 """One function is learned at a time: learning restores what its calls of the originals change, and
 adds methods to classes."""
 

@@ -1,7 +1,7 @@
 """Data sets of files in folders, one folder for each class."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .vision import Root, Transform, VisionDataset
@@ -19,19 +19,17 @@ def default_loader(path: Root) -> Any:
     ImportError
         If Pillow is not installed.
     ValueError
-        If the file is damaged or not an image.
+        If the file is damaged, too large or not an image.
     """
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
     except ImportError as error:
         raise ImportError("default_loader: needs Pillow: pip install 'cnet-nn[images]'") from error
     with open(path, "rb") as file:
         try:
             return Image.open(file).convert("RGB")
-        except (UnidentifiedImageError, SyntaxError, EOFError, OSError, ValueError) as error:
+        except Exception as error:  # Pillow's decoders raise all kinds
             raise ValueError(f"default_loader: {path} cannot be read: {error}") from error
-        except Image.DecompressionBombError as error:
-            raise ValueError(f"default_loader: {path} is too large: {error}") from error
 
 
 pil_loader = default_loader
@@ -126,7 +124,7 @@ def make_dataset(
     for name, number in sorted(class_to_idx.items()):
         paths = [
             os.path.join(folder, file)
-            for folder, _, files in sorted(os.walk(os.path.join(directory, name), followlinks=True))
+            for folder, files in sorted(_walk(os.path.join(directory, name)))
             for file in sorted(files)
         ]
         found = [(path, number) for path in paths if is_wanted(path)]
@@ -139,6 +137,19 @@ def make_dataset(
             f"make_dataset: no file in {directory} for the classes {', '.join(empty)}{supported}"
         )
     return samples
+
+
+def _walk(top: str) -> Iterator[tuple[str, list[str]]]:
+    """The folders in a folder and their files, also behind links, if these do not lead upwards."""
+    above = {top: (os.path.realpath(top),)}
+    for folder, inner, files in os.walk(top, followlinks=True):
+        yield folder, files
+        for name in list(inner):
+            path = os.path.join(folder, name)
+            real = os.path.realpath(path)
+            if any(f"{place}{os.sep}".startswith(f"{real}{os.sep}") for place in above[folder]):
+                inner.remove(name)
+            above[path] = (*above[folder], real)
 
 
 class DatasetFolder(VisionDataset):

@@ -24,15 +24,21 @@ def floats(function: str, name: str, x: Any, dtype: Any, ndim: int | None = None
     """
     if is_plain(x, ndim) if dtype is None else has_layout(x, dtype, ndim):
         return x
-    x = _numbers(function, name, x)
+    x = numbers(function, name, x)
     if ndim is not None:
         has_ndim(function, name, x, ndim)
     y = np.asarray(x, float_dtype(x) if dtype is None else dtype, order="C")
     return y.copy() if y is x and not y.flags.aligned else y
 
 
-def _numbers(function: str, name: str, x: Any) -> Array:
-    """`x` as an array of real numbers."""
+def numbers(function: str, name: str, x: Any) -> Array:
+    """`x` as an array of real numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` holds something else.
+    """
     try:
         x = np.asarray(x)
     except ValueError:
@@ -62,7 +68,7 @@ def same_floats(
         return arrays
     pairs = list(zip(names, arrays, strict=True))
     if dtype is None:
-        dtype = float_dtype(*[_numbers(function, name, x) for name, x in pairs if x is not None])
+        dtype = float_dtype(*[numbers(function, name, x) for name, x in pairs if x is not None])
     return tuple([None if x is None else floats(function, name, x, dtype) for name, x in pairs])
 
 
@@ -90,18 +96,36 @@ def float_dtype(*arrays: Any) -> Any:
     return FLOAT32 if dtype == FLOAT32 else FLOAT64
 
 
-def size(function: str, name: str, value: Any) -> int:
+def integers(function: str, name: str, x: Any) -> Array:
+    """Whole numbers of any dtype as an array of int64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` holds other numbers, or none.
+    """
+    x = numbers(function, name, x)
+    whole: Array = x.astype(np.int64)
+    if x.dtype.kind == "f" and (whole != x).any():
+        raise ValueError(f"{function}: {name} must hold whole numbers (got {x[whole != x][0]})")
+    return whole
+
+
+def size(function: str, name: str, value: Any, least: int = 0) -> int:
     """An integer of Python or NumPy as a Python integer, which does not overflow.
 
     Raises
     ------
-    TypeError
-        If `value` is not an integer.
+    TypeError, ValueError
+        If `value` is not an integer, or is less than `least`.
     """
     try:
-        return index(value)
+        size = index(value)
     except TypeError:
         raise TypeError(f"{function}: {name} must be an int (got {value!r})") from None
+    if size < least:
+        raise ValueError(f"{function}: {name} must be at least {least} (got {size})")
+    return size
 
 
 def shape_of(function: str, name: str, value: Any) -> tuple[int, ...]:

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explain_module
 from ..arrays import Array
-from ._arrays import floats, has_ndim, same_floats
+from ._arrays import floats, has_ndim, same_floats, same_shape
 from ._channels_first import convolved, gradients, max_pool, max_pool_backward
 
 __all__ = [
@@ -74,6 +75,8 @@ def softmax(X: Any) -> Array:
 
 def categoricalCrossEntropy(probs: Any, label: Any) -> Any:
     """``-sum(label * log(probs))``."""
+    shapes = np.shape(label), np.shape(probs)
+    same_shape("categoricalCrossEntropy", "label", shapes[0], "probs.shape", shapes[1])
     return -np.sum(np.asarray(label) * np.log(probs))
 
 
@@ -119,3 +122,6 @@ def maxpoolBackward(dpool: Any, orig: Any, f: int, s: int) -> Array:
 def nanargmax(arr: Any) -> Any:
     """Row and column of the first maximum of a matrix; NaN do not count."""
     return np.unravel_index(np.nanargmax(arr), np.shape(arr))
+
+
+explain_module(__name__)

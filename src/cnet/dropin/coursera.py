@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explain_module
 from ..arrays import Array
 from . import _courses, kernels
-from ._arrays import entries, shape_of
+from ._arrays import entries, same_shape, shape_of
 
 __all__ = [
     "conv_backward",
@@ -49,6 +50,8 @@ def zero_pad(X: Any, pad: int) -> Array:
 
 def conv_single_step(a_slice_prev: Any, W: Any, b: Any) -> Any:
     """``sum(a_slice_prev * W) + b`` for one position of one filter; `b` has one element."""
+    shapes = np.shape(a_slice_prev), np.shape(W)
+    same_shape("conv_single_step", "a_slice_prev", shapes[0], "W.shape", shapes[1])
     return np.sum(np.multiply(a_slice_prev, W)) + np.asarray(b).item()
 
 
@@ -177,3 +180,6 @@ def pool_backward(dA: Any, cache: tuple[Any, ...], mode: str = "max") -> Array:
     A_prev, hparameters = cache
     f, stride = entries("pool_backward", "hparameters", hparameters, F_AND_STRIDE)
     return _courses.pool_gradient("pool_backward", dA, A_prev, f, stride, mode)
+
+
+explain_module(__name__)

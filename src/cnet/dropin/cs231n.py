@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._explained import explain_module
 from ..arrays import Array
 from ._arrays import entries, floats, has_ndim, same_floats, same_shape, shape_of
 
@@ -388,3 +389,6 @@ def max_pool_backward_fast(dout: Any, cache: tuple[str, Sequence[Any]]) -> Array
     raise ValueError(
         f"max_pool_backward_fast: cache[0] must be 'reshape' or 'im2col' (got {method!r})"
     )
+
+
+explain_module(__name__)

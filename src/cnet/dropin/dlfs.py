@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import geometry, kernels
+from .._explained import explain_module
 from ..arrays import FLOAT64, Array
 from ._arrays import floats, shape_of
 
@@ -218,3 +219,6 @@ class Pooling:
         assert self._argmax is not None
         grad = floats("Pooling.backward", "dout", dout, FLOAT64, 4)
         return kernels.max_pool2d_backward(grad, self._argmax, shape)
+
+
+explain_module(__name__)

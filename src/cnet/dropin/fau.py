@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explain_module
 from ..arrays import FLOAT64, Array
 from ._arrays import shape_at, shape_of
 from ._channels_first import convolved, gradients, max_pool, max_pool_backward
@@ -180,3 +181,6 @@ class Flatten(BaseLayer):
 
     def backward(self, error_tensor: Any) -> Array:
         return np.asarray(error_tensor).reshape(_kept(self, "shape")).copy()
+
+
+explain_module(__name__)

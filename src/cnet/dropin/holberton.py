@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explain_module
 from .._sizes import plain
 from ..arrays import Array, Shape
 from . import _courses, kernels
@@ -215,3 +216,6 @@ def pool(
 ) -> Array:
     """The maximum or the mean ('avg') of each window of images (m, h, w, c)."""
     return _courses.pooled("pool", images, kernel_shape, stride, mode)
+
+
+explain_module(__name__)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._explained import explain_module
 from ..arrays import FLOAT64, Array
 from ._arrays import floats, has_ndim, same_shape
 
@@ -134,6 +135,7 @@ class Sigmoid:
         y = _kept(self, "output")
         if type(grad_output) is not np.ndarray or grad_output.dtype is not FLOAT64:
             grad_output = floats("Sigmoid.backward", "grad_output", grad_output, FLOAT64)
+        same_shape("Sigmoid.backward", "grad_output", grad_output.shape, "output.shape", y.shape)
         dx: Array = grad_output * y * (_ONE - y)
         return dx
 
@@ -318,3 +320,6 @@ class SoftmaxCrossEntropyLoss:
 
 def _rows(x: Array) -> int:
     return len(x) if x.ndim == 2 else 1
+
+
+explain_module(__name__)

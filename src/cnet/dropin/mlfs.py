@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explain_module
 from .._sizes import plain
 from ..arrays import Array
 from . import kernels
@@ -267,3 +268,6 @@ class AveragePooling2D(PoolingLayer):
             f, options = "AveragePooling2D.backward_pass", (shape, self.pool_shape, self.stride)
             return avg_pool_backward(f, "accum_grad", accum_grad, None, *options)
         return kernels.avg_pool2d_backward(accum_grad, shape, *self._window())
+
+
+explain_module(__name__)

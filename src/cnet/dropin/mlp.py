@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explain_module
 from ..arrays import FLOAT64, Array
 from ._arrays import floats, same_shape
 
@@ -150,8 +151,10 @@ class MLPFromScratch:
     def update(self, grads: dict[str, Array], lr: float) -> None:
         """Gradient descent, in place."""
         for name in ("W1", "b1", "W2", "b2"):
-            parameter = getattr(self, name)
-            parameter -= lr * grads[name]
+            parameter, gradient = getattr(self, name), grads[name]
+            f, of = "MLPFromScratch.update", f"{name}.shape"
+            same_shape(f, f"grads[{name!r}]", np.shape(gradient), of, parameter.shape)
+            parameter -= lr * gradient
 
 
 def numerical_gradient(
@@ -173,3 +176,6 @@ def numerical_gradient(
 
     parameter = getattr(model, param_name)
     return finite_diff_grad(lambda _: float(model.loss(model.forward(X), y)), parameter, h)
+
+
+explain_module(__name__)

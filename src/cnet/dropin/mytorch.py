@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from .._explained import explain_module
 from ..arrays import FLOAT64, Array
-from ._arrays import shape_at, size
+from ._arrays import has_ndim, same_shape, shape_at, size
 from ._channels_first import (
     avg_pool,
     avg_pool_backward,
@@ -95,13 +96,21 @@ class _Resampling:
     axes: int
 
     def _every(self, factor: int) -> tuple[Any, ...]:
-        if type(factor) is not int:
-            factor = size(type(self).__name__, "factor", factor)
+        if type(factor) is not int or factor < 1:
+            factor = size(type(self).__name__, "factor", factor, 1)
         return _steps(factor, self.axes)
 
-    def _spread(self, x: Array, factor: int, sizes: tuple[int, ...]) -> Array:
+    def _array(self, name: str, x: Any) -> Array:
+        f, x = type(self).__name__, np.asarray(x)
+        has_ndim(f, name, x, 2 + self.axes)
+        return x
+
+    def _spread(self, name: str, x: Any, factor: int, sizes: tuple[int, ...]) -> Array:
+        x = self._array(name, x)
         y = np.zeros(x.shape[:2] + sizes, x.dtype)
-        y[self._every(factor)] = x
+        cells = y[self._every(factor)]
+        same_shape(type(self).__name__, name, x.shape, "the shape of the result", cells.shape)
+        cells[...] = x
         return y
 
 
@@ -112,13 +121,12 @@ class _Upsample(_Resampling):
         self.upsampling_factor = upsampling_factor
 
     def forward(self, A: Any) -> Array:
-        A = np.asarray(A)
         factor = self.upsampling_factor
-        return self._spread(A, factor, tuple([factor * (n - 1) + 1 for n in A.shape[2:]]))
+        sizes = tuple([factor * (n - 1) + 1 for n in np.shape(A)[2:]])
+        return self._spread("A", A, factor, sizes)
 
     def backward(self, dLdZ: Any) -> Array:
-        dLdA: Array = np.asarray(dLdZ)[self._every(self.upsampling_factor)]
-        return dLdA.copy()
+        return self._array("dLdZ", dLdZ)[self._every(self.upsampling_factor)].copy()
 
 
 class _Downsample(_Resampling):
@@ -128,13 +136,12 @@ class _Downsample(_Resampling):
         self.downsampling_factor = downsampling_factor
 
     def forward(self, A: Any) -> Array:
-        A = np.asarray(A)
+        A = self._array("A", A)
         self.sizes = A.shape[2:]
-        Z: Array = A[self._every(self.downsampling_factor)]
-        return Z.copy()
+        return A[self._every(self.downsampling_factor)].copy()
 
     def backward(self, dLdZ: Any) -> Array:
-        return self._spread(np.asarray(dLdZ), self.downsampling_factor, _kept(self, "sizes"))
+        return self._spread("dLdZ", dLdZ, self.downsampling_factor, _kept(self, "sizes"))
 
 
 class Upsample1d(_Upsample):
@@ -414,3 +421,6 @@ class Flatten:
 
     def backward(self, dLdZ: Any) -> Array:
         return np.asarray(dLdZ).reshape(_kept(self, "_shape")).copy()
+
+
+explain_module(__name__)

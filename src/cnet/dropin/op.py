@@ -22,8 +22,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import kernels
+from .._explained import explain_module
 from ..arrays import FLOAT32, Array
-from ._arrays import axes, floats, same_shape
+from ._arrays import axes, floats, numbers, same_shape
 
 GradFn: TypeAlias = "tuple[type[Op], Context, tuple[Any, ...]]"
 
@@ -321,7 +322,7 @@ class Tensor:
     __array_ufunc__ = None  # so that `array * tensor` calls __rmul__
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        self.data: Array = np.array(_raw(data), dtype=np.float32)
+        self.data: Array = np.array(numbers("Tensor", "data", _raw(data)), dtype=np.float32)
         self.requires_grad = requires_grad
         self.grad: Array | None = None
         self.grad_fn: GradFn | None = None
@@ -476,3 +477,6 @@ def print_autograd_graph(root: Tensor) -> None:
     print("\n=== Backward visit order (reverse topological) ===")
     for tensor in reversed(order):
         print(f"[{_short_id(tensor)}] {_node_name(tensor)}")
+
+
+explain_module(__name__)

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import kernels
+from .._explained import explain_module
 from ..arrays import FLOAT64, Array
-from ._arrays import floats, has_ndim, same_shape, size
+from ._arrays import floats, has_ndim, integers, numbers, same_shape, size
 
 Pairs: TypeAlias = list[tuple[Array, Array]]
 
@@ -20,6 +21,24 @@ Pairs: TypeAlias = list[tuple[Array, Array]]
 def _rows(function: str, name: str, x: Any) -> Array:
     x = floats(function, name, x, FLOAT64)
     return x[np.newaxis] if x.ndim == 1 else x
+
+
+def _matrix(function: str, name: str, x: Any) -> Array:
+    x = floats(function, name, x, FLOAT64)
+    has_ndim(function, name, x, 1, 2)
+    return x[np.newaxis] if x.ndim == 1 else x
+
+
+def _gradient(function: str, grad_out: Any, y: Array) -> Array:
+    """The gradient of `y`, in the same shape."""
+    grad = _rows(function, "grad_out", grad_out)
+    same_shape(function, "grad_out", grad.shape, "the shape of the result", y.shape)
+    return grad
+
+
+def _parameter(function: str, name: str, value: Any) -> Array:
+    """An array that the layer updates: `value` itself if it is one of float64."""
+    return np.asarray(numbers(function, name, value), dtype=float)
 
 
 def _images(function: str, name: str, x: Any) -> Array:
@@ -86,22 +105,22 @@ class LinearLayer(Layer):
         if W is None:
             limit = np.sqrt(6.0 / (in_features + out_features))
             W = rng.uniform(-limit, limit, size=(in_features, out_features))
-        self.W = np.asarray(W, dtype=float)
-        self.b = np.zeros(out_features) if b is None else np.asarray(b, dtype=float)
+        self.W = _parameter("LinearLayer", "W", W)
+        self.b = np.zeros(out_features) if b is None else _parameter("LinearLayer", "b", b)
         shapes = (in_features, out_features), (out_features,)
         same_shape("LinearLayer", "W", self.W.shape, "(in_features, out_features)", shapes[0])
         same_shape("LinearLayer", "b", self.b.shape, "(out_features,)", shapes[1])
 
     def forward(self, x: Any) -> Array:
-        x = _rows("LinearLayer.forward", "x", x)
+        x = _matrix("LinearLayer.forward", "x", x)
         return kernels.linear(x, self.W.T, self.b)
 
     def grad_x(self, x: Any, grad_out: Any) -> Array:
-        return kernels.matmul(_rows("LinearLayer.grad_x", "grad_out", grad_out), self.W.T)
+        return kernels.matmul(_matrix("LinearLayer.grad_x", "grad_out", grad_out), self.W.T)
 
     def grad_params(self, x: Any, grad_out: Any) -> Pairs:
-        x = _rows("LinearLayer.grad_params", "x", x)
-        grad = _rows("LinearLayer.grad_params", "grad_out", grad_out)
+        x = _matrix("LinearLayer.grad_params", "x", x)
+        grad = _matrix("LinearLayer.grad_params", "grad_out", grad_out)
         return [(self.W, kernels.matmul(x.T, grad)), (self.b, grad.sum(axis=0))]
 
     def num_params(self) -> int:
@@ -130,21 +149,21 @@ class Sigmoid(Layer):
 
     def grad_x(self, x: Any, grad_out: Any) -> Array:
         y = self.forward(x)
-        return _rows("Sigmoid.grad_x", "grad_out", grad_out) * y * (1 - y)
+        return _gradient("Sigmoid.grad_x", grad_out, y) * y * (1 - y)
 
 
 class Softmax(Layer):
     """The softmax of each row: positive numbers with the sum 1."""
 
     def forward(self, x: Any) -> Array:
-        x = _rows("Softmax.forward", "x", x)
+        x = _matrix("Softmax.forward", "x", x)
         powers = np.exp(x - x.max(axis=1, keepdims=True))
         y: Array = powers / powers.sum(axis=1, keepdims=True)
         return y
 
     def grad_x(self, x: Any, grad_out: Any) -> Array:
         y = self.forward(x)
-        grad = _rows("Softmax.grad_x", "grad_out", grad_out)
+        grad = _gradient("Softmax.grad_x", grad_out, y)
         dx: Array = y * (grad - (grad * y).sum(axis=1, keepdims=True))
         return dx
 
@@ -179,7 +198,7 @@ class CrossEntropy:
 
     @staticmethod
     def _arrays(function: str, y_pred: Any, y_true: Any) -> tuple[Array, Array]:
-        y, t = _rows(function, "y_pred", y_pred), _rows(function, "y_true", y_true)
+        y, t = _matrix(function, "y_pred", y_pred), _matrix(function, "y_true", y_true)
         same_shape(function, "y_true", t.shape, "y_pred.shape", y.shape)
         return y, t
 
@@ -195,7 +214,7 @@ def one_hot(y: Any, num_classes: int) -> Array:
            [1., 0., 0.]])
     """
     num_classes = size("one_hot", "num_classes", num_classes)
-    labels = np.asarray(y, dtype=int).reshape(-1)
+    labels = integers("one_hot", "y", y).reshape(-1)
     if labels.size and not -num_classes <= labels.min() <= labels.max() < num_classes:
         raise ValueError(
             f"one_hot: y must be less than num_classes (got {labels.max()} and {num_classes})"
@@ -289,6 +308,7 @@ class NeuralNetwork:
         order = np.arange(len(x))
         if shuffle:
             rng.shuffle(order)
+        batch_size = size("NeuralNetwork.fit_one_epoch", "batch_size", batch_size, 1)
         for start in range(0, len(x), batch_size):
             batch = order[start : start + batch_size]
             self.train_one_step(x[batch], y[batch], learning_rate)
@@ -322,8 +342,8 @@ class SimpleConv(Layer):
     """
 
     def __init__(self, kernel: Any, bias: float = 0.0) -> None:
-        self.K = np.asarray(kernel, dtype=float)
-        self.b = np.asarray([bias], dtype=float)
+        self.K = _parameter("SimpleConv", "kernel", kernel)
+        self.b = _parameter("SimpleConv", "bias", [bias])
 
     def forward(self, x: Any) -> Array:
         f = "SimpleConv.forward"
@@ -372,7 +392,7 @@ def finite_diff_grad(f: Callable[[Array], float], x: Any, eps: float = 1e-6) -> 
     >>> finite_diff_grad(lambda x: (x**2).sum(), np.array([1.0, 3.0])).round(6)
     array([2., 6.])
     """
-    x = np.asarray(x, dtype=float)
+    x = _parameter("finite_diff_grad", "x", x)
     gradient = np.zeros_like(x)
     for index in np.ndindex(x.shape):
         value = x[index]
@@ -385,3 +405,6 @@ def finite_diff_grad(f: Callable[[Array], float], x: Any, eps: float = 1e-6) -> 
             x[index] = value
         gradient[index] = (above - below) / (2 * eps)
     return gradient
+
+
+explain_module(__name__)

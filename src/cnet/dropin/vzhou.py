@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import geometry
+from .._explained import explain_module
 from ..arrays import FLOAT64, Array, Shape
 from ..kernels import channels_last
 from . import kernels
-from ._arrays import floats
+from ._arrays import floats, same_shape
 from ._pooling import maxima
 
 __all__ = ["Conv3x3", "MaxPool2", "Softmax"]
@@ -137,9 +138,13 @@ class Softmax:
         """
         powers = np.exp(_kept(self, "last_totals"))
         probabilities = powers / powers.sum()
-        grad = np.asarray(d_L_d_out)
+        f, grad = "Softmax.backprop", np.asarray(d_L_d_out)
+        same_shape(f, "d_L_d_out", grad.shape, "biases.shape", self.biases.shape)
         d_L_d_t = probabilities * (grad - grad.dot(probabilities))
         d_L_d_inputs: Array = self.weights.dot(d_L_d_t)
         self.weights -= learn_rate * np.outer(self.last_input, d_L_d_t)
         self.biases -= learn_rate * d_L_d_t
         return d_L_d_inputs.reshape(self.last_input_shape)
+
+
+explain_module(__name__)

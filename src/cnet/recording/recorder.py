@@ -67,14 +67,14 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record what this thread does in the ``with`` block."""
-        current.recorder = self
-        redirect_kernels(+1)
         self._random, others = get_rng_state(), _other_random_states()
         try:
+            redirect_kernels(self, True)
+            current.recorder = self
             yield
         finally:
             current.recorder = None
-            redirect_kernels(-1)
+            redirect_kernels(self, False)
         self._forbid_draws()
         if _other_random_states() != others:
             self.refuse("it draws random numbers from Python's or NumPy's global generator")

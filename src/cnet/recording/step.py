@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._locks import free_after_fork
 from ..arrays import Array
 from ..autograd.engine import Variable
 from ..dtypes import get_default_dtype
@@ -118,7 +119,7 @@ class CapturedStep:
         self._function = function
         self._strict = strict
         self._shapes: dict[Any, _Shape] = {}
-        self._lock = RLock()
+        self._lock = free_after_fork(RLock())
         self.refusal: str | None = None
 
     def __repr__(self) -> str:
@@ -195,10 +196,10 @@ class CapturedStep:
             state.swap()
             try:
                 reason = state.difference(result, program.run(arrays_in(args)))
+                shape.is_verified = reason is None
             except CaptureError as error:
                 reason = str(error).removeprefix("capture: ")
             finally:
-                shape.is_verified = reason is None
                 if not shape.is_verified:
                     state.swap()
         if reason is not None:

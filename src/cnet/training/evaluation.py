@@ -1,6 +1,6 @@
 """Evaluation of a classifier."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -57,6 +57,20 @@ def fresh(function: str, metrics: Metrics | None) -> dict[str, Metric]:
     return copies
 
 
+def pairs(function: str, name: str, loader: Any) -> Iterator[Any]:
+    """The batches of a loader, each a pair of inputs and targets."""
+    if not hasattr(loader, "__iter__"):
+        raise TypeError(f"{function}: {name} must be an iterable (got {type(loader).__name__})")
+    for batch in loader:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            count = f" of {len(batch)}" if isinstance(batch, (tuple, list)) else ""
+            raise ValueError(
+                f"{function}: {name} must give pairs of inputs and targets "
+                f"(got a {type(batch).__name__}{count})"
+            )
+        yield batch
+
+
 def evaluate(
     model: Module,
     loader: Batches,
@@ -87,8 +101,8 @@ def evaluate(
 
     Raises
     ------
-    ValueError
-        If there is no sample.
+    TypeError, ValueError
+        If the model is no module, the loader gives no pairs, or there is no sample.
 
     Examples
     --------
@@ -100,9 +114,11 @@ def evaluate(
     >>> evaluate(nn.Identity(), DataLoader(data)).accuracy
     0.5
     """
+    if not isinstance(model, Module):
+        raise TypeError(f"evaluate: model must be a Module (got {type(model).__name__})")
     measures, mean = fresh("evaluate", metrics), Mean()
     with evaluation_mode(model), no_grad():
-        for x, target in loader:
+        for x, target in pairs("evaluate", "loader", loader):
             scores = as_tensor(model(x))
             mean.update(loss_fn(scores, target).item(), len(target))
             for metric in measures.values():

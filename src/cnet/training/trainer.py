@@ -11,16 +11,18 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import functional as F
-from .._explained import Explained
+from .._explained import Explained, explained
+from ..arrays import boolean
 from ..nn import Module
 from ..optim import Optimizer
 from ..random import get_rng_state, set_rng_state
 from ..recording import CapturedStep
 from ..tensor import Tensor, TensorLike
+from ..utils._check import integer
 from ..utils.data import DataLoader
 from .callbacks.callback import Callback
 from .callbacks.progress import Progress
-from .evaluation import Batches, Loss, Metrics, evaluate, fresh
+from .evaluation import Batches, Loss, Metrics, evaluate, fresh, pairs
 from .history import History, Row
 from .interrupt import Interrupt, Interrupted, deferred_interrupt
 
@@ -117,18 +119,16 @@ class Trainer(Explained):
                 raise TypeError(
                     f"Trainer: callbacks must be Callbacks (got {type(callback).__name__})"
                 )
-        if accumulate < 1:
-            raise ValueError(f"Trainer: accumulate must be at least 1 (got {accumulate})")
         self.model = model
         self.optimizer = optimizer
         self.loss_fn = loss_fn
         self.callbacks = list(callbacks)
         self.metrics = fresh("Trainer", metrics)
-        self.accumulate = accumulate
+        self.accumulate = integer("Trainer", "accumulate", accumulate, minimum=1)
         self._compute: Callable[..., tuple[Tensor, Tensor]] = self._propagated
         self._renew: Callable[..., None] = self._updated
         self._captured: tuple[CapturedStep, ...] = ()
-        if capture and accumulate == 1:
+        if capture and self.accumulate == 1:
             strict = capture != "auto"
             self._compute = propagated = CapturedStep(self._propagated, strict)
             self._renew = updated = CapturedStep(self._updated, strict)
@@ -200,9 +200,16 @@ class Trainer(Explained):
             If Ctrl-C was pressed once. Call `fit` again to continue.
         FloatingPointError
             If a loss is not finite; the parameters are those that gave this loss.
+        TypeError
+            If the loader is none, or the number of epochs is not an integer.
         ValueError
             If the loader gives no batch, or does not fit the loaded state.
         """
+        f = "Trainer.fit"
+        if not isinstance(train_loader, DataLoader):
+            kind = type(train_loader).__name__
+            raise TypeError(f"{f}: train_loader must be a DataLoader (got {kind})")
+        epochs = integer(f, "epochs", epochs, minimum=0)
         if self._loader_state is not None:
             train_loader.load_state_dict(self._loader_state)
             self._loader_state = None
@@ -210,7 +217,7 @@ class Trainer(Explained):
         self.epochs = epochs
         self.steps = _length(train_loader)
         if self.accumulate > 1 and self.steps is None:
-            raise ValueError("Trainer.fit: train_loader must have a length if accumulate > 1")
+            raise ValueError(f"{f}: train_loader must have a length if accumulate > 1")
         self.model.train()
         with deferred_interrupt() as interrupt, self._activated(progress):
             self._call("on_fit_begin")
@@ -249,7 +256,7 @@ class Trainer(Explained):
         """Train the remaining steps of the epoch."""
         started = perf_counter()
         try:
-            for x, target in loader:
+            for x, target in pairs("Trainer.fit", "train_loader", loader):
                 self._step(x, target)
                 now = perf_counter()
                 self._totals.seconds += now - started
@@ -371,6 +378,7 @@ class Trainer(Explained):
             "should_stop": self.should_stop,
         }
 
+    @explained
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a state, with a model, optimizer, callbacks and loader of the same kind.
 
@@ -411,7 +419,7 @@ class Trainer(Explained):
         )
         if self._pending:
             self._load_gradients(state_dict["gradients"])
-        self.should_stop = state_dict["should_stop"]
+        self.should_stop = boolean(f, "state_dict['should_stop']", state_dict["should_stop"])
         self._loader, self._loader_state = None, state_dict["loader"]
 
     def _load_gradients(self, gradients: Sequence[Any]) -> None:

@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import queue
 import signal
 import threading
 import time
@@ -216,6 +217,27 @@ class Slow(Dataset):
     def __getitem__(self, index):
         time.sleep(0.3 if index == 0 else 0)
         return index
+
+
+def test_a_worker_may_take_its_last_task_while_workers_stop(monkeypatch):
+    class Raced(queue.SimpleQueue):
+        def empty(self):
+            is_empty = super().empty()
+            if not is_empty:
+                self.get()
+            return is_empty
+
+    class Slower(Slow):
+        def __getitem__(self, index):
+            time.sleep(0.3 if index == 1 else 0)
+            return index
+
+    monkeypatch.setattr("cnet.utils.data.pool.SimpleQueue", Raced)
+    loader = DataLoader(Slower(), num_workers=1, prefetch_factor=3)
+    thread = threading.Thread(target=lambda: next(iter(loader)), daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_out_of_order(kind):

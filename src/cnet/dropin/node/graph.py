@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ... import kernels
+from ..._explained import explain_module
 from ...arrays import FLOAT32, Array
-from .._arrays import axes, floats
+from .._arrays import axes, floats, numbers
 
 Backward: TypeAlias = "Callable[[Node], None]"
 
@@ -129,7 +130,7 @@ class Node:
     __array_ufunc__ = None  # so that `array * node` calls __rmul__
 
     def __init__(self, value: Any, parents: Sequence["Node"] = (), op: str = "") -> None:
-        self._value: Any = np.array(value, dtype=np.float32)
+        self._value: Any = np.array(numbers("Node", "value", value), dtype=np.float32)
         self._grad: Any = None
         self.parents = tuple(parents)
         self.op = op
@@ -201,7 +202,7 @@ class Node:
     # ---- Operators ---------------------------------------------------------------------------
 
     def _ensure(self, other: Any) -> "Node":
-        return other if isinstance(other, Node) else Node(floats(self.op, "other", other, FLOAT32))
+        return other if isinstance(other, Node) else Node(floats("Node", "other", other, FLOAT32))
 
     def __add__(self, other: Any) -> "Node":
         other = self._ensure(other)
@@ -350,3 +351,6 @@ class Node:
 
 def _nothing(out: Node) -> None:
     """A leaf has no parents to propagate to."""
+
+
+explain_module(__name__)

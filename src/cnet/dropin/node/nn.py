@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from ... import geometry, kernels
+from ..._explained import explain_module
 from ...arrays import FLOAT32, Array
 from .._arrays import floats, shape_of, size
 from .graph import Deferred, Node, Unpooled
@@ -256,3 +257,6 @@ def _col2im(
     columns = floats("_col2im", "cols", cols, FLOAT32, 3)
     x_shape = shape_of("_col2im", "x_shape", x_shape)
     return kernels.col2im(columns, x_shape, (KH, KW), (SH, SW), (PH, PW))
+
+
+explain_module(__name__)

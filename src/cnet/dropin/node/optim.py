@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..._explained import explain_module
 from ...arrays import Array
 from .graph import Node
 
@@ -113,3 +114,6 @@ class AdamOptimizer:
         for p in self.params:
             if p.grad is not None:
                 p.value -= self.lr * p.grad * self.circular_strength
+
+
+explain_module(__name__)

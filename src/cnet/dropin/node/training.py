@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..._explained import explain_module
 from ...arrays import Array
+from .._arrays import same_shape, size
 from . import nn
 from .graph import Node
 
@@ -21,6 +23,13 @@ def batch_iterator(
     X: Array, y: Array, batch_size: int = 256, shuffle: bool = True
 ) -> Iterator[tuple[Array, Array]]:
     """Batches of rows, in an order drawn by ``np.random.shuffle``."""
+    f = "batch_iterator"
+    batch_size = size(f, "batch_size", batch_size, 1)
+    same_shape(f, "y", np.shape(y)[:1], "X.shape[:1]", np.shape(X)[:1])
+    return _batches(np.asarray(X), np.asarray(y), batch_size, bool(shuffle))
+
+
+def _batches(X: Array, y: Array, batch_size: int, shuffle: bool) -> Iterator[tuple[Array, Array]]:
     order = np.arange(len(X))
     if shuffle:
         np.random.shuffle(order)
@@ -70,3 +79,6 @@ def cross_entropy_loss_stable(logits_node: Node, labels_numpy: Any) -> Node:
     one_hot = np.zeros((n, c), dtype=np.float32)
     one_hot[np.arange(n), labels] = 1
     return -(Node(one_hot) * log_probs).sum() * (1.0 / n)
+
+
+explain_module(__name__)

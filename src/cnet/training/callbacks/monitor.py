@@ -6,7 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..._explained import explained
 from ..._files import PathLike
+from ...utils._check import integer
 from ..history import monitored
 from .callback import Callback
 
@@ -21,6 +23,8 @@ class _Best(Callback):
         name = type(self).__name__
         if mode not in (None, "min", "max"):
             raise ValueError(f"{name}: mode must be 'min', 'max' or None (got {mode!r})")
+        if not isinstance(monitor, str):
+            raise TypeError(f"{name}: monitor must be a str (got {monitor!r})")
         if min_delta < 0:
             raise ValueError(f"{name}: min_delta must be at least 0 (got {min_delta})")
         self.monitor = monitor
@@ -40,6 +44,7 @@ class _Best(Callback):
         """The best value so far."""
         return {"best": self.best}
 
+    @explained
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a result of `state_dict`."""
         self.best = state_dict["best"]
@@ -87,9 +92,7 @@ class EarlyStopping(_Best):
         min_delta: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if patience < 1:
-            raise ValueError(f"EarlyStopping: patience must be at least 1 (got {patience})")
-        self.patience = patience
+        self.patience = integer("EarlyStopping", "patience", patience, minimum=1)
         self.bad_epochs = 0
 
     def on_epoch_end(self, trainer: "Trainer") -> None:
@@ -102,6 +105,7 @@ class EarlyStopping(_Best):
         """The best value, and the number of epochs since then."""
         return {**super().state_dict(), "bad_epochs": self.bad_epochs}
 
+    @explained
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a result of `state_dict`."""
         super().load_state_dict(state_dict)
@@ -164,9 +168,10 @@ class Checkpoint(_Best):
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        for name, value in ("every_steps", every_steps), ("every_seconds", every_seconds):
-            if value is not None and value <= 0:
-                raise ValueError(f"Checkpoint: {name} must be positive (got {value})")
+        if every_steps is not None:
+            every_steps = integer("Checkpoint", "every_steps", every_steps, minimum=1)
+        if every_seconds is not None and not every_seconds > 0:
+            raise ValueError(f"Checkpoint: every_seconds must be positive (got {every_seconds})")
         self.path = os.fspath(path)
         self.every_steps = every_steps
         self.every_seconds = every_seconds

@@ -149,6 +149,8 @@ class EMA(Callback):
     """
 
     def __init__(self, model: Module, decay: float = 0.999) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"EMA: model must be a Module (got {type(model).__name__})")
         get_ema_avg_fn(decay)  # checks the decay
         self.decay = decay
         self.averaged = AveragedModel(model, avg_fn=self._average)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 
 import numpy as np
 
-from ..._explained import Explained
+from ..._explained import Explained, explained
 from ...arrays import boolean
 from ...random import use_stream
 from .._check import integer
@@ -387,6 +387,7 @@ class DataLoader(Explained, Generic[Sample]):
             "epoch": None if epoch is None else {"seed": epoch.seed, "batches": epoch.batches},
         }
 
+    @explained
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state: the next loop begins with the next batch of the same order.
 

@@ -5,7 +5,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from .worker import Failure, Result, Setup, Task, work
@@ -143,8 +144,9 @@ class ThreadPool(Pool):
 
     def _stop(self) -> None:
         for tasks in self._tasks:
-            while not tasks.empty():
-                tasks.get()
+            with suppress(Empty):
+                while True:
+                    tasks.get_nowait()
             tasks.put(None)
 
 
