@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     if history is not None and budget is not None:
         budget.expect(history.total, history.lead)
     setattr(builtins, DECORATOR, _decorator(options.only, Options(budget=budget, known=known)))
-    sys.meta_path.insert(0, finder)
+    sys.meta_path.insert(sys.meta_path.index(importlib.machinery.PathFinder), finder)
     try:
         _run(path, [options.script, *options.arguments])
     finally:
@@ -219,7 +219,7 @@ class _ScriptLoader(_Loader):
 
 
 class _Finder:
-    """Finds the modules of the user, to load them with the decorators."""
+    """Finds modules as `PathFinder` does, and loads those of the user with the decorators."""
 
     def __init__(self) -> None:
         own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -234,14 +234,14 @@ class _Finder:
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         package = fullname.partition(".")[0]
-        if package in self.foreign:
-            return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
-        if spec is None or type(spec.loader) is not importlib.machinery.SourceFileLoader:
-            return None
+        if package in self.foreign or spec is None:
+            return spec
+        if type(spec.loader) is not importlib.machinery.SourceFileLoader:
+            return spec
         if not spec.origin or self.is_installed(spec.origin):
             self.foreign.add(package)
-            return None
+            return spec
         spec.loader = _Loader(fullname, spec.origin)
         self.users.append(os.path.abspath(spec.origin))
         return spec
