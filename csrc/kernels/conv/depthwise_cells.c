@@ -57,9 +57,10 @@ static void list_sources(const pass_t *pass) {
     }
 }
 
-/* Prefetches a vector of channels of image n of an array, from c on, if there is such an image. */
-static inline void fetch_planes(const real *array, const cnet_conv2d *g, ptrdiff_t n, ptrdiff_t c,
-                                ptrdiff_t pixels, const int for_writing) {
+/* Prefetches a vector of channels of image n of an array, from c on, if there is such an image.
+ * Always inlined: GCC removes calls of functions that do nothing but prefetch. */
+UNROLLED void fetch_planes(const real *array, const cnet_conv2d *g, ptrdiff_t n, ptrdiff_t c,
+                           ptrdiff_t pixels, const int for_writing) {
     const real *from = array + (n * g->c + c) * pixels;
     const ptrdiff_t count = n < g->n ? LANES * pixels : 0;
     for (ptrdiff_t t = 0; t < count; t += CNET_ALIGNMENT / (ptrdiff_t)sizeof(real)) {

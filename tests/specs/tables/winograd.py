@@ -55,6 +55,7 @@ def _with_3x3() -> Iterator[Conv2dCase]:
         case((1, 4, 45, 42), (600, 4, 3, 3), padding=1, name="132 tiles, 600 outputs"),
         case((1, 600, 45, 42), (4, 600, 3, 3), padding=1, name="132 tiles of 600 channels"),
         case((3, 33, 22, 27), (65, 33, 3, 3), padding=1, name="crosses panels and blocks"),
+        case((3, 56, 33, 40), (20, 56, 3, 3), padding=1, name="blocks of rows of 10 tiles"),
         case((2, 130, 14, 15), (144, 130, 3, 3), padding=1, name="32 tiles, two slices"),
         case((1, 132, 33, 34), (130, 132, 3, 3), padding=1, name="81 tiles, two slices"),
     )
