@@ -46,8 +46,8 @@ typedef enum {
 } tile_kind;
 
 /* A tile, and those after it in its rows, which have the same size. A tile has 1, 2 or 4 rows of
- * pixels; rows of x and of y are a step apart. Pixels of y, and of the residual, which is NULL or
- * has the layout of y, are BLOCK apart. */
+ * pixels; rows of x and of y, and pixels of x, are a step apart. Pixels of y, and of the residual,
+ * which is NULL or has the layout of y, are BLOCK apart. */
 typedef struct {
     ptrdiff_t tiles;          /* sums are those of a single tile */
     ptrdiff_t taps, whole;    /* taps; those of whole blocks of channels, which come first */
