@@ -1,6 +1,7 @@
 """Compares what a plan computes with what the original has done."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import isfinite
 from time import perf_counter
 from typing import Any
@@ -67,7 +68,7 @@ def compare(
     limit = rtol if rtol is not None else _tolerance(plan, values)
     for index, (name, array) in enumerate(zip(plan.expressions, made, strict=True)):
         theirs_now = outcome.arrays[name] if name in outcome.arrays else outcome.numbers[name]
-        _compare_arrays(name, array, theirs_now, limit, lambda at=index: _terms(plan, values, at))
+        _compare_arrays(name, array, theirs_now, limit, partial(_terms, plan, values, index))
         is_new = name not in outcome.mutated
         if is_new and steps(array.shape, array.strides) != steps(array.shape, theirs_now.strides):
             sides = f"{theirs_now.strides}, and {array.strides} by cnet"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from .expressions import Scale, Term, in_one_dtype
+from .expressions import Operation, Scale, Term, in_one_dtype
 from .samples import Operand, Problem, tiny_numbers
 from .softmax import Softmax, with_rows
 
@@ -145,13 +145,14 @@ def losses(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
     if problem.result.size != 1:
         return
     guards = [*_guards(problem)]
+    of_labels: list[Operation] = [AtLabels(), *map(LabelEntropy, guards)]
     for path in problem.singles():
         yield from (Term(operation, (path,)) for operation in (Squares(), Distances()))
         x = problem.inputs[path][0]
         if x.dtype.kind == "f" and 1 < x.size == max(x.shape):
             for label in _labels_of(problem, x.size):
-                for operation in (AtLabels(), *map(LabelEntropy, guards)):
-                    yield Term(operation, (path,), (Scale(1.0, (label,)),))
+                number = (Scale(1.0, (label,)),)
+                yield from (Term(operation, (path,), number) for operation in of_labels)
     for first, second in problem.pairs():
         p, t = problem.inputs[first][0], problem.inputs[second][0]
         if p.size < 2 or p.dtype.kind != "f":
@@ -159,11 +160,8 @@ def losses(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
         if p.shape == t.shape:
             yield from _of_targets(first, second, guards)
             continue
-        for x in with_rows(problem, first, second, p.shape):
-            yield from (
-                Term(operation, (x, second))
-                for operation in (AtLabels(), *map(LabelEntropy, guards))
-            )
+        for rows in with_rows(problem, first, second, p.shape):
+            yield from (Term(operation, (rows, second)) for operation in of_labels)
 
 
 def entropy_gradients(problem: Problem, _: tuple[object, ...]) -> Iterator[Term]:
