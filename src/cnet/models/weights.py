@@ -142,7 +142,7 @@ class WeightsEnum(Enum):
         ValueError
             If there is no such member.
         """
-        name = obj.removeprefix(f"{cls.__name__}.") if isinstance(obj, str) else None
+        name = obj.removeprefix(f"{cls.__name__}.") if isinstance(obj, str) else ""
         if obj is None or isinstance(obj, cls):
             return obj
         if name not in cls.__members__:
@@ -211,7 +211,8 @@ def _published(line: str) -> tuple[str, type[WeightsEnum]]:
         )
         members.append((f"IMAGENET1K_V{number}", Weights(f"{SERVER}{file}.pth", preset, _META)))
     members.append(("DEFAULT", members[-1][1]))
-    return name.lower(), WeightsEnum(f"{name}_Weights", members)  # type: ignore[arg-type]
+    make: Any = WeightsEnum
+    return name.lower(), make(f"{name}_Weights", members)
 
 
 _META = _Meta()

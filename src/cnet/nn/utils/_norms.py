@@ -59,4 +59,5 @@ def _iterated(
 
 def largest_singular_value(matrix: Tensor, u: Array, v: Array) -> Tensor:
     """The singular value that belongs to two singular vectors, as a function of the matrix."""
-    return (matrix * again("spectral_norm", np.outer, u, v)).sum()
+    outer: Array = again("spectral_norm", np.outer, u, v)
+    return (matrix * outer).sum()

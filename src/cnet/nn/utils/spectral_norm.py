@@ -18,7 +18,10 @@ class SpectralNorm(NamedTuple):
     dim: int
     eps: float
 
-    is_recorded = True  # captured steps replay its operations
+    @property
+    def is_recorded(self) -> bool:
+        """Captured steps replay its operations."""
+        return True
 
     def compute_weight(self, module: Module, do_power_iteration: bool) -> Tensor:
         """The weight divided by its largest singular value."""

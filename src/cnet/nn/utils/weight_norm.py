@@ -15,7 +15,10 @@ class WeightNorm(NamedTuple):
     name: str
     dim: int | None
 
-    is_recorded = True  # captured steps replay its operations
+    @property
+    def is_recorded(self) -> bool:
+        """Captured steps replay its operations."""
+        return True
 
     def compute_weight(self, module: Module) -> Tensor:
         """The weight: ``v * g / norm(v)``."""
