@@ -10,7 +10,7 @@ _locks: "WeakSet[object]" = WeakSet()
 
 
 def free_after_fork(lock: Lock) -> Lock:
-    """Return a lock of `threading` that a forked child can take, whoever held it before."""
+    """Return a lock of `threading`; a forked child finds it free, also if a thread holds it."""
     _locks.add(lock)
     return lock
 

@@ -141,7 +141,7 @@ def make_dataset(
 
 def _walk(top: str) -> Iterator[tuple[str, list[str]]]:
     """The folders in a folder and their files, also behind links, if these do not lead upwards."""
-    above = {top: (os.path.realpath(top),)}
+    above: dict[str, tuple[str, ...]] = {top: (os.path.realpath(top),)}
     for folder, inner, files in os.walk(top, followlinks=True):
         yield folder, files
         for name in list(inner):
