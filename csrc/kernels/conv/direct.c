@@ -224,8 +224,9 @@ static void sum_batch(const job_t *job, ptrdiff_t n, ptrdiff_t o, ptrdiff_t chan
     }
 }
 
+/* With the zeros after the last channel, and those that a vector may read after them. */
 static ptrdiff_t staged_elements(const job_t *job, const layout *l) {
-    return round_up(stage_size(&l->s, job->g.c / job->g.g, 0) * l->lanes + LANES, LANES);
+    return round_up(stage_size(&l->s, job->g.c / job->g.g, 0) * l->lanes + 2 * LANES, LANES);
 }
 
 static void image_chunk(const void *argument, ptrdiff_t chunk, int slot) {
@@ -240,6 +241,7 @@ static void image_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     for (ptrdiff_t c = 0; c < inputs; c++)
         stage_channel(g, &l->s, job->arrays.x + (n * g->c + group * inputs + c) * g->h * g->w, top,
                       staged + c * l->s.channel);
+    store(staged + inputs * l->s.channel, (vec){0});
     const ptrdiff_t rows = min_size(l->s.rows, g->oh - top);
     real *sums = staged + staged_elements(job, l);
     for (ptrdiff_t panel = 0; panel < job->panels; panel++) {
@@ -287,7 +289,8 @@ static ptrdiff_t rows_of(const cnet_conv2d *g) {
 }
 
 static layout layout_of(const job_t *job, ptrdiff_t rows, ptrdiff_t lanes) {
-    layout l = {.s = stage_of(&job->g, rows), .lanes = lanes};
+    const ptrdiff_t shared = lanes > 1 || job->is_straight ? 0 : shareable_padding(&job->g);
+    layout l = {.s = stage_sharing(&job->g, rows, shared), .lanes = lanes};
     const ptrdiff_t row = lanes == 1 ? l.s.pitch : job->g.ow * lanes;
     const ptrdiff_t bytes = job->tile * job->column_phases * row * (ptrdiff_t)sizeof(real);
     l.rows =
@@ -335,9 +338,9 @@ static job_t describe(job_t job) {
     const cnet_conv2d *g = &job.g;
     job.tile = CNET_FN(tap_sums_tile)(g->o / g->g);
     job.panels = ceil_div(g->o / g->g, job.tile);
+    job.is_straight = job.finish == finish_plain && round_up(g->ow, LANES) <= stage_of(g, 1).pitch;
     job.image = layout_of(&job, rows_of(g), 1);
     job.batch = layout_of(&job, g->oh, LANES);
-    job.is_straight = job.finish == finish_plain && round_up(g->ow, LANES) <= job.image.s.pitch;
     job.batches = batch_pays(&job) ? g->n / LANES : 0;
     job.blocks = ceil_div(g->oh, job.image.s.rows);
     job.bytes_per_thread = bytes_of(elements_per_thread(&job), sizeof(real));
@@ -393,9 +396,13 @@ static void run_job(job_t *job, const cnet_call *call) {
                   call->threads);
 }
 
-size_t CNET_FN(direct_forward_workspace)(const cnet_conv2d *g, int threads) {
-    const job_t job = forward_job(g, finish_plain);
+static size_t forward_workspace(const cnet_conv2d *g, finish *finish, int threads) {
+    const job_t job = forward_job(g, finish);
     return workspace_of(&job, threads);
+}
+
+size_t CNET_FN(direct_forward_workspace)(const cnet_conv2d *g, int threads) {
+    return forward_workspace(g, finish_plain, threads);
 }
 
 void CNET_FN(direct_forward)(const conv2d_arrays *arrays, const cnet_conv2d *g,
@@ -418,8 +425,7 @@ void CNET_FN(direct_dx)(const conv2d_arrays *arrays, const cnet_conv2d *g, const
 }
 
 size_t CNET_FN(direct_relu_pool_workspace)(const cnet_conv2d *g, int threads) {
-    const job_t job = forward_job(g, finish_pooled);
-    return workspace_of(&job, threads);
+    return forward_workspace(g, finish_pooled, threads);
 }
 
 void CNET_FN(direct_relu_pool)(const conv2d_arrays *arrays, uint8_t *codes, const cnet_conv2d *g,

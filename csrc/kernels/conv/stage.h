@@ -4,7 +4,8 @@
  * Output (y, x) has the flat position y * pitch + x. Its tap (c, i, j) lies in phase (i*dh % sh,
  * j*dw % sw) of channel c, (i*dh / sh) rows and (j*dw / sw) columns further. Rows are one `pitch`
  * apart in every phase, so vectors may extend across row ends; results there belong to no output
- * and are ignored. */
+ * and are ignored. They are fewer where rows share padding: the zeros that end a row are then those
+ * that begin the next one. */
 #ifndef CNET_STAGE_H
 #define CNET_STAGE_H
 
@@ -20,9 +21,15 @@ typedef struct {
     ptrdiff_t phase, channel;     /* steps from phase to phase, from channel to channel */
 } stage;
 
-static inline stage stage_of(const cnet_conv2d *g, ptrdiff_t rows) {
+/* The padding that rows can share, at most a vector. */
+static inline ptrdiff_t shareable_padding(const cnet_conv2d *g) {
+    return g->sw == 1 ? max_size(0, min_size(LANES, min_size(g->pw, g->qw))) : 0;
+}
+
+/* A stage whose rows share so much padding. As many zeros belong after the last channel. */
+static inline stage stage_sharing(const cnet_conv2d *g, ptrdiff_t rows, ptrdiff_t shared) {
     stage s = {.rows = rows};
-    s.pitch = g->ow + (g->kw - 1) * g->dw / g->sw;
+    s.pitch = g->ow + (g->kw - 1) * g->dw / g->sw - shared;
     s.flat = (rows - 1) * s.pitch + g->ow;
     s.phase_rows = rows + (g->kh - 1) * g->dh / g->sh;
     s.phases_h = min_size(g->sh, (g->kh - 1) * g->dh + 1);
@@ -30,6 +37,10 @@ static inline stage stage_of(const cnet_conv2d *g, ptrdiff_t rows) {
     s.phase = s.phase_rows * s.pitch;
     s.channel = s.phases_h * s.phases_w * s.phase;
     return s;
+}
+
+static inline stage stage_of(const cnet_conv2d *g, ptrdiff_t rows) {
+    return stage_sharing(g, rows, 0);
 }
 
 /* Elements of `channels` staged channels, plus `slack` that vectors may read after them. */
