@@ -95,10 +95,8 @@ static void transform_filters(const job_t *job, ptrdiff_t panel, ptrdiff_t c0, p
         transform_taps(job, panel, c0, c1, u, 3, 1);
     else if (job->t.taps == 3)
         transform_taps(job, panel, c0, c1, u, 3, 0);
-    else if (job->rotated)
-        transform_taps(job, panel, c0, c1, u, 5, 1);
     else
-        transform_taps(job, panel, c0, c1, u, 5, 0);
+        transform_taps(job, panel, c0, c1, u, 5, job->rotated);
 }
 
 /* ---- Outputs --------------------------------------------------------------------------- */
@@ -260,7 +258,7 @@ static void transform_block(const job_t *job, ptrdiff_t block, ptrdiff_t c0, ptr
     const cnet_conv2d *g = &job->g;
     const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
     const operand to = {v, job->v_plane, job->v_slice, job->v_row, job->slice};
-    transform_images(&m, &job->t, begin_of(job, block), tiles_of(job, block), c0, c1, &to);
+    CNET_FN(transform_images)(&m, &job->t, begin_of(job, block), tiles_of(job, block), c0, c1, &to);
 }
 
 static ptrdiff_t chunks_each(const job_t *job) { return ceil_div(job->g.c, CHUNK_CHANNELS); }

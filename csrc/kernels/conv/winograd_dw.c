@@ -73,13 +73,14 @@ static void transform_chunk(const void *argument, ptrdiff_t chunk, int slot) {
         const ptrdiff_t o = part * TILE_COLS;
         operand to = job->z;
         to.x += at * to.row;
-        transform_gradients(&m, &job->t, first, count, o, min_size(g->o, o + TILE_COLS), &to);
+        CNET_FN(transform_gradients)(&m, &job->t, first, count, o, min_size(g->o, o + TILE_COLS),
+                                     &to);
     } else {
         const images m = {job->arrays.x, g->n, g->c, g->h, g->w, g->ph, g->pw};
         const ptrdiff_t c = (part - job->panels) * SLICE;
         operand to = job->v;
         to.x += at * to.row;
-        transform_images(&m, &job->t, first, count, c, min_size(g->c, c + SLICE), &to);
+        CNET_FN(transform_images)(&m, &job->t, first, count, c, min_size(g->c, c + SLICE), &to);
     }
 }
 
