@@ -156,10 +156,12 @@ def _unsafe(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
-def test_nothing_runs_code_from_files(file: Path) -> None:
-    expected = TEMPLATES.get(str(file.relative_to(SOURCE)), 0)
-    assert len(list(_unsafe(ast.parse(file.read_bytes())))) == expected
+def test_nothing_runs_code_from_files() -> None:
+    found = {
+        str(file.relative_to(SOURCE)): len(list(_unsafe(ast.parse(file.read_bytes()))))
+        for file in FILES
+    }
+    assert {file: count for file, count in found.items() if count} == TEMPLATES
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from . import checkpoint
 from ._files import PathLike, atomic_write, cache_folder
+from ._refused import refused
 from .datasets.download import DownloadError, download, is_intact
 
 __all__ = [
@@ -165,16 +165,8 @@ def get_file(
     return paths[0]
 
 
-def _refused(name: str) -> Callable[..., NoReturn]:
-    def function(*args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(
-            f"hub.{name} is not supported, because it runs code from the internet; import a "
-            "network of cnet.models, and use hub.load_state_dict_from_url for its weights"
-        )
-
-    function.__name__ = name
-    function.__doc__ = "Not supported, because it runs code from the internet."
-    return function
-
-
-load, list, help = map(_refused, ("load", "list", "help"))
+_REASON = (
+    " is not supported, because it runs code from the internet; import a network of cnet.models, "
+    "and use hub.load_state_dict_from_url for its weights"
+)
+load, list, help = (refused(f"hub.{name}", _REASON) for name in ("load", "list", "help"))

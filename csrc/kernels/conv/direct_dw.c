@@ -196,12 +196,13 @@ static inline __attribute__((always_inline)) void add_part(const job_t *job, ptr
 static void part_chunk(const void *argument, ptrdiff_t chunk, int slot) {
     const job_t *job = argument;
     real *staged = (real *)(job->workspace + (size_t)slot * job->bytes_per_thread);
+    enum { MOST = SPREAD_BYTES / sizeof(real) }; /* 2 in float64 */
     if (job->set == 1)
         add_part(job, chunk, 1, staged);
-    else if (job->set == 2)
+    else if (MOST > 2 && job->set == 2)
         add_part(job, chunk, 2, staged);
     else
-        add_part(job, chunk, SPREAD_BYTES / sizeof(real), staged);
+        add_part(job, chunk, MOST, staged);
 }
 
 static void sum_chunk(const void *argument, ptrdiff_t o, int slot) {

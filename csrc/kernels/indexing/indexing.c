@@ -9,6 +9,7 @@ typedef struct {
     real *to;
     cnet_cells g;
     int is_valid;     /* whether a shared index is known to have no invalid position */
+    int operation;    /* of `scatter` */
     int shared;       /* whether there is one position for each run, not for each element */
     ptrdiff_t block;  /* rows of a chunk of `gather`, elements of a run in one of `scatter` */
     ptrdiff_t blocks; /* chunks of each of the n arrays; used by `scatter` */
@@ -132,70 +133,93 @@ void CNET_FN(gather)(const cnet_call *call) {
     *call->invalid = invalid;
 }
 
-/* The ways in which an element s is combined with the cell y. A NaN wins over numbers. */
-#define WRITE(y, s) (s)
-#define ADD(y, s) ((y) + (s))
-#define MULTIPLY(y, s) ((y) * (s))
-#define MAXIMUM(y, s) ((s) > (y) || (s) != (s) ? (s) : (y))
-#define MINIMUM(y, s) ((s) < (y) || (s) != (s) ? (s) : (y))
+/* The ways in which an element is combined with its cell. A NaN wins over numbers. */
+enum { WRITE, ADD, MULTIPLY, MAXIMUM, MINIMUM };
 
-/* Defines the task of one operation. A chunk is a block of columns of one of the n arrays, so that
- * each cell is written by one chunk, in the order of j. */
-#define DEFINE_SCATTER(name, COMBINE)                                                              \
-    static ptrdiff_t name##_elements(real *to, const real *from, const int64_t *index,             \
-                                     ptrdiff_t count, ptrdiff_t size, ptrdiff_t inner,             \
-                                     ptrdiff_t step) {                                             \
-        ptrdiff_t outside = 0;                                                                     \
-        for (ptrdiff_t t = 0; t < count; t++) {                                                    \
-            if (!is_inside(index[t], size)) {                                                      \
-                outside++;                                                                         \
-                continue;                                                                          \
-            }                                                                                      \
-            real *cell = to + index[t] * inner + t * step;                                         \
-            *cell = COMBINE(*cell, from[t]);                                                       \
-        }                                                                                          \
-        return outside;                                                                            \
-    }                                                                                              \
-    static void name(const void *argument, ptrdiff_t chunk, int slot) {                            \
-        (void)slot;                                                                                \
-        const job_t *job = argument;                                                               \
-        const cnet_cells g = job->g;                                                               \
-        const ptrdiff_t n = chunk / job->blocks, first = chunk % job->blocks * job->block;         \
-        const ptrdiff_t columns = min_size(job->block, g.inner - first);                           \
-        real *to = job->to + n * g.size * g.inner + first;                                         \
-        const real *from = job->from + n * g.count * g.inner + first;                              \
-        const int64_t *index = job->shared ? job->index : job->index + (from - job->from);         \
-        ptrdiff_t outside = 0;                                                                     \
-        if (g.inner == 1) {                                                                        \
-            outside = name##_elements(to, from, index, g.count, g.size, 1, 0);                     \
-        } else if (!job->shared) {                                                                 \
-            for (ptrdiff_t j = 0; j < g.count; j++)                                                \
-                outside += name##_elements(to, from + j * g.inner, index + j * g.inner, columns,   \
-                                           g.size, g.inner, 1);                                    \
-        } else {                                                                                   \
-            for (ptrdiff_t j = 0; j < g.count; j++) {                                              \
-                if (!is_inside(index[j], g.size)) {                                                \
-                    outside += first == 0;                                                         \
-                    continue;                                                                      \
-                }                                                                                  \
-                real *cells = to + index[j] * g.inner;                                             \
-                for (ptrdiff_t s = 0; s < columns; s++)                                            \
-                    cells[s] = COMBINE(cells[s], from[j * g.inner + s]);                           \
-            }                                                                                      \
-        }                                                                                          \
-        note_invalid(job, outside);                                                                \
+static inline __attribute__((always_inline)) real combined(const int operation, real y, real s) {
+    switch (operation) {
+    case WRITE:
+        return s;
+    case ADD:
+        return y + s;
+    case MULTIPLY:
+        return y * s;
+    case MAXIMUM:
+        return s > y || s != s ? s : y;
+    default:
+        return s < y || s != s ? s : y;
     }
-DEFINE_SCATTER(write_chunk, WRITE)
-DEFINE_SCATTER(add_chunk, ADD)
-DEFINE_SCATTER(multiply_chunk, MULTIPLY)
-DEFINE_SCATTER(maximum_chunk, MAXIMUM)
-DEFINE_SCATTER(minimum_chunk, MINIMUM)
-#undef DEFINE_SCATTER
+}
 
-/* The tasks in the order of the operations in kernels/indexing.py. */
-static cnet_task *const tasks[] = {
-    write_chunk, add_chunk, multiply_chunk, maximum_chunk, minimum_chunk,
-};
+/* Combines elements with cells that are `step` apart, besides `inner` times their positions;
+ * returns how many positions are outside. */
+static inline __attribute__((always_inline)) ptrdiff_t
+scatter_elements(const int operation, real *to, const real *from, const int64_t *index,
+                 ptrdiff_t count, ptrdiff_t size, ptrdiff_t inner, ptrdiff_t step) {
+    ptrdiff_t outside = 0;
+    for (ptrdiff_t t = 0; t < count; t++) {
+        if (!is_inside(index[t], size)) {
+            outside++;
+            continue;
+        }
+        real *cell = to + index[t] * inner + t * step;
+        *cell = combined(operation, *cell, from[t]);
+    }
+    return outside;
+}
+
+/* A block of columns of one of the n arrays, so that each cell is written by one chunk, in the
+ * order of j. */
+static inline __attribute__((always_inline)) void scatter_block(const job_t *job, ptrdiff_t chunk,
+                                                                const int operation) {
+    const cnet_cells g = job->g;
+    const ptrdiff_t n = chunk / job->blocks, first = chunk % job->blocks * job->block;
+    const ptrdiff_t columns = min_size(job->block, g.inner - first);
+    real *to = job->to + n * g.size * g.inner + first;
+    const real *from = job->from + n * g.count * g.inner + first;
+    const int64_t *index = job->shared ? job->index : job->index + (from - job->from);
+    ptrdiff_t outside = 0;
+    if (g.inner == 1) {
+        outside = scatter_elements(operation, to, from, index, g.count, g.size, 1, 0);
+    } else if (!job->shared) {
+        for (ptrdiff_t j = 0; j < g.count; j++)
+            outside += scatter_elements(operation, to, from + j * g.inner, index + j * g.inner,
+                                        columns, g.size, g.inner, 1);
+    } else {
+        for (ptrdiff_t j = 0; j < g.count; j++) {
+            if (!is_inside(index[j], g.size)) {
+                outside += first == 0;
+                continue;
+            }
+            real *cells = to + index[j] * g.inner;
+            for (ptrdiff_t s = 0; s < columns; s++)
+                cells[s] = combined(operation, cells[s], from[j * g.inner + s]);
+        }
+    }
+    note_invalid(job, outside);
+}
+
+static void scatter_chunk(const void *argument, ptrdiff_t chunk, int slot) {
+    (void)slot;
+    const job_t *job = argument;
+    switch (job->operation) {
+    case WRITE:
+        scatter_block(job, chunk, WRITE);
+        break;
+    case ADD:
+        scatter_block(job, chunk, ADD);
+        break;
+    case MULTIPLY:
+        scatter_block(job, chunk, MULTIPLY);
+        break;
+    case MAXIMUM:
+        scatter_block(job, chunk, MAXIMUM);
+        break;
+    case MINIMUM:
+        scatter_block(job, chunk, MINIMUM);
+        break;
+    }
+}
 
 /* Columns of a block: few enough that its cells stay in the cache. */
 enum { COLUMNS = 128 };
@@ -204,7 +228,8 @@ enum { COLUMNS = 128 };
  * the order of j; with a shared index, index[j] in place of index[n, j, s].
  *
  * src (n, count, inner), index (n, count, inner) or (count), y (n, size, inner); updates y.
- * operation: 0 writes, 1 adds, 2 multiplies, 3 and 4 take the maximum and the minimum. Invalid: the
+ * operation as above, in the order of kernels/indexing.py: 0 writes, 1 adds, 2 multiplies, 3 and 4
+ * take the maximum and the minimum. Invalid: the
  * number of positions outside of [0, size), which change nothing. Parallel over n and blocks of
  * s. */
 void CNET_FN(scatter)(const cnet_call *call) {
@@ -215,6 +240,7 @@ void CNET_FN(scatter)(const cnet_call *call) {
         .index = a->index,
         .to = a->y,
         .g = a->g,
+        .operation = (int)a->operation,
         .shared = a->shared != 0,
         .block = COLUMNS,
         .blocks = ceil_div(a->g.inner, COLUMNS),
@@ -222,6 +248,6 @@ void CNET_FN(scatter)(const cnet_call *call) {
     };
     const ptrdiff_t elements = a->g.n * a->g.count * a->g.inner;
     const int threads = elements < ELEMENTS_PER_CHUNK ? 1 : call->threads;
-    cnet_parallel(tasks[a->operation], &job, a->g.n * job.blocks, threads);
+    cnet_parallel(scatter_chunk, &job, a->g.n * job.blocks, threads);
     *call->invalid = invalid;
 }

@@ -5,8 +5,9 @@ Values are those of the Python code, as in PyTorch with ``PYTORCH_JIT=0``.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
+from .._refused import refused
 from . import annotations
 
 __all__ = [
@@ -67,19 +68,11 @@ def is_tracing() -> bool:
     return False
 
 
-def _refused(name: str) -> Any:
-    def function(*args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(
-            f"jit.{name} is not supported; see cnet.compile for plans of a network, and cnet.save "
-            "and cnet.load for its state"
-        )
-
-    function.__name__ = name
-    function.__doc__ = "Not supported: raises NotImplementedError."
-    return function
-
-
-trace, save, load = map(_refused, ("trace", "save", "load"))
+_REASON = (
+    " is not supported; see cnet.compile for plans of a network, and cnet.save and cnet.load for "
+    "its state"
+)
+trace, save, load = (refused(f"jit.{name}", _REASON) for name in ("trace", "save", "load"))
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
+from .._refused import refused
 from .module import Module
 from .norm.batch import _BatchNorm
 
@@ -161,18 +162,13 @@ class SyncBatchNorm(_BatchNorm):
 # ---- What moves data between GPUs ----------------------------------------------------------------
 
 
-def _refused(name: str) -> Any:
-    def function(*args: Any, **kwargs: Any) -> NoReturn:
-        raise RuntimeError(f"nn.parallel.{name}: there is no GPU: all tensors are on the CPU")
-
-    return function
-
-
 for _name in (
     "Broadcast", "Gather", "ReduceAddCoalesced", "Scatter", "gather", "parallel_apply", "replicate",
     "scatter", "scatter_kwargs",
 ):  # fmt: skip
-    globals()[_name] = _refused(_name)
+    globals()[_name] = refused(
+        f"nn.parallel.{_name}", ": there is no GPU: all tensors are on the CPU", RuntimeError
+    )
 for _path in (
     "_functions", "data_parallel", "distributed", "parallel_apply", "replicate", "scatter_gather",
 ):  # fmt: skip
