@@ -294,7 +294,7 @@ static inline void load_transposed(const real *x, ptrdiff_t step, vec *columns) 
 }
 
 /* y[i * y_step + r] = x[r * x_step + i] for r < count and i < rows <= LANES. Reads whole vectors of
- * x, and as many as fill a square. */
+ * the `count` rows of x, and nothing after them: other threads may write there. */
 static __attribute__((noinline, unused)) void store_transposed(const real *x, ptrdiff_t x_step,
                                                                ptrdiff_t count, ptrdiff_t rows,
                                                                real *y, ptrdiff_t y_step) {
@@ -304,8 +304,10 @@ static __attribute__((noinline, unused)) void store_transposed(const real *x, pt
             transpose_square(x + at * x_step, x_step, y + at, y_step);
             continue;
         }
-        vec square[VECTOR_BYTES / sizeof(real)];
-        load_transposed(x + r * x_step, x_step, square);
+        vec lines[VECTOR_BYTES / sizeof(real)], square[VECTOR_BYTES / sizeof(real)];
+        for (int i = 0; i < LANES; i++)
+            lines[i] = load(x + min_size(r + i, count - 1) * x_step);
+        load_transposed((const real *)lines, LANES, square);
         for (ptrdiff_t i = 0; i < min_size(rows, LANES); i++)
             store_run(y + i * y_step + r, square[i], count - r);
     }

@@ -163,7 +163,7 @@ static size_t lay_out(const job_t *job, char *memory, pixels_t *p) {
     size_t used = lay_out_list(&job->conv, sums, memory, &p->list);
 #define PART(part, bytes) (p->part = memory ? (void *)(memory + used) : NULL, used += (bytes))
     PART(cells, bytes_of(cell_elements(&job->conv.cells, job->inputs), sizeof(real)));
-    PART(sums, bytes_of((sums + LANES) * TILE_COLS, sizeof(real))); /* storing reads some excess */
+    PART(sums, bytes_of(sums * TILE_COLS, sizeof(real)));
 #undef PART
     return used;
 }
