@@ -21,9 +21,11 @@ typedef struct {
     ptrdiff_t phase, channel;     /* steps from phase to phase, from channel to channel */
 } stage;
 
-/* The padding that rows can share, at most a vector. */
+/* The padding that rows can share, at most a vector: they need as much on the left as on the right,
+ * where outputs may leave out columns. */
 static inline ptrdiff_t shareable_padding(const cnet_conv2d *g) {
-    return g->sw == 1 ? max_size(0, min_size(LANES, min_size(g->pw, g->qw))) : 0;
+    const ptrdiff_t right = g->ow + (g->kw - 1) * g->dw - g->pw - g->w;
+    return g->sw == 1 ? max_size(0, min_size(LANES, min_size(g->pw, right))) : 0;
 }
 
 /* A stage whose rows share so much padding. As many zeros belong after the last channel. */
