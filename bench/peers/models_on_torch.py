@@ -16,7 +16,7 @@ def models_on_torch() -> ModuleType:
     """`cnet.models` with layers, functions and tensors of PyTorch.
 
     The models import ``..nn``, ``..functional``, ``..operations`` and ``..tensor``; these names are
-    modules of PyTorch in a package of another name. Exceptions stay as they are.
+    modules of PyTorch in a package of another name. What does not compute is that of cnet.
     """
     import torch
 
@@ -29,6 +29,9 @@ def models_on_torch() -> ModuleType:
         "operations": torch,
         "tensor": SimpleNamespace(Tensor=torch.Tensor),
         "_explained": SimpleNamespace(explained=lambda function: function),
+        "hub": cnet.hub,
+        "transforms": cnet.transforms,
+        "transforms._presets": cnet.transforms._presets,
     }.items():
         setattr(parent, name, module)
         sys.modules[f"{PACKAGE}.{name}"] = module

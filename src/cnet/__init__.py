@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from . import _lazy, dtypes
 
 _FREE = {
-    "_check", "_core", "_cpus", "_explained", "_files", "_sizes", "_warning",
+    "_check", "_core", "_cpus", "_explained", "_files", "_locks", "_sizes", "_warning",
     "accelerate", "arrays", "dropin", "dtypes", "geometry", "kernels", "modes", "replay", "runtime",
 }  # fmt: skip
 """Submodules that do not need the names of `_public`."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cnet._dataclasses import replace
+from dataclasses import replace
 from own_layers import close, counts
 from written_layers import BOTH, RNG, made, same
 
