@@ -1,8 +1,9 @@
 """Layers that get the gradient of their images as rows, from a dense layer behind them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from dataclasses import replace
 from own_layers import close, counts
 from written_layers import BOTH, RNG, made, same
 

@@ -89,7 +89,7 @@ def test_a_script_starts_soon(tmp_path: Path) -> None:
     """Without modules that take a millisecond each, unless the script itself imports them."""
     (tmp_path / "script.py").write_text("import sys, numpy\nprint(*sys.modules)")
     own, got = (run(tmp_path, *way, "script.py") for way in ((), ("-m", "cnet.accelerate")))
-    slow = {"argparse", "gettext", "numpy.typing", "cnet.accelerate._report"}
+    slow = {"argparse", "dataclasses", "gettext", "numpy.typing", "cnet.accelerate._report"}
     assert not slow & {*got.stdout.split()} - {*own.stdout.split()}
 
 

@@ -5,7 +5,6 @@ Those of learning are of the processor, so that other programs do not end it ear
 
 import gc
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,11 +34,10 @@ SEARCH_ELEMENT_SECONDS = 2e-7
 """For each element of the arrays of a call."""
 COPY_SECONDS = 1.2e-8
 """For each element that is copied or drawn for a call on copies."""
-IMPORT_SECONDS = 0.025
+IMPORT_SECONDS = 0.055
 """The import of the modules that learn, for the first function."""
 
 
-@dataclass
 class Budget:
     """Seconds of the processor that may be spent on learning.
 
@@ -51,14 +49,14 @@ class Budget:
     functions are not explained than are. So a script of which nothing can be learned loses little.
     """
 
-    is_patient: bool = False
-    left: float = 0.0
-    total: float = 0.0
-    """Of a patient budget, the seconds in originals."""
-    lead: int = 0
-    """How many more functions were explained than not."""
-    ahead: float = 0.0
-    """The part of the total that is expected, since the script has taken it before."""
+    def __init__(self, is_patient: bool = False, left: float = 0.0, lead: int = 0) -> None:
+        self.is_patient, self.left = is_patient, left
+        self.total = 0.0
+        """Of a patient budget, the seconds in originals."""
+        self.lead = lead
+        """How many more functions were explained than not."""
+        self.ahead = 0.0
+        """The part of the total that is expected, since the script has taken it before."""
 
     def expect(self, seconds: float, lead: int) -> None:
         """Originals will work this long in all; before, so many more functions were explained."""

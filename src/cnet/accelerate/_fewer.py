@@ -58,7 +58,8 @@ def _exchange(held: Any, made: dict[int, Any], depth: int = 2) -> None:
 def mapped(call: Recorded, of: Callable[[Any], Any]) -> Recorded:
     """The call with other arguments, made of the old ones."""
     args = tuple(of(value) for value in call.args)
-    return replace(call, args=args, kwargs={key: of(value) for key, value in call.kwargs.items()})
+    kwargs = {key: of(value) for key, value in call.kwargs.items()}
+    return Recorded(call.function, args, kwargs, call.result)
 
 
 def _cutting(count: int, few: int, made: dict[int, Any]) -> Callable[[Any], Any]:

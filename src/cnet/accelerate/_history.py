@@ -10,8 +10,7 @@ import platform
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import astuple, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +23,7 @@ MOST_KEPT = 200
 """Situations of all functions, those that take most of the time."""
 
 
-@dataclass
-class Past:
+class Past(NamedTuple):
     """What is known of calls of a function with arguments of the same shapes."""
 
     seconds: float = 0.0
@@ -45,15 +43,15 @@ class Past:
         return self.seconds + self.replaced
 
 
-@dataclass
 class History:
     """The file of a script, and what was in it."""
 
-    key: tuple[Any, ...]
-    total: float = 0.0
-    """Seconds in originals, of the last run."""
-    known: dict[tuple[str, str], Past] = field(default_factory=dict)
-    """By the label of a function and the description of its arguments."""
+    def __init__(self, key: tuple[Any, ...]) -> None:
+        self.key = key
+        self.total = 0.0
+        """Seconds in originals, of the last run."""
+        self.known: dict[tuple[str, str], Past] = {}
+        """By the label of a function and the description of its arguments."""
 
     @classmethod
     def of(cls, script: str, arguments: Iterable[str]) -> "History":
@@ -88,7 +86,7 @@ class History:
         if total < LEAST_TOTAL:
             return
         longest = sorted(now.items(), key=lambda item: -item[1].all)[:MOST_KEPT]
-        known = {place: astuple(past) for place, past in longest}
+        known = {place: tuple(past) for place, past in longest}
         text = repr((self.key, _stamps(files), total, known))
         with suppress(OSError):
             os.makedirs(os.path.dirname(self.path), exist_ok=True)

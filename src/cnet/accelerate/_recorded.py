@@ -2,19 +2,16 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True)
 class Recorded:
-    """A call of a function: what is needed to make similar ones."""
+    """A call of a Python function: what is needed to make similar ones."""
 
-    function: Any
-    """A Python function."""
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    result: Any = None
+    def __init__(
+        self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any = None
+    ) -> None:
+        self.function, self.args, self.kwargs, self.result = function, args, kwargs, result
 
 
 class _Local(threading.local):

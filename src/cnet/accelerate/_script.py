@@ -11,7 +11,6 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -31,18 +30,18 @@ PACKAGES = frozenset(("site-packages", "dist-packages"))
 """The names of folders with the modules of others, also of another environment that is in use."""
 
 
-@dataclass
 class Command:
     """The arguments of the command; those that begin with a dash are described in `_parser`."""
 
-    script: str = ""
-    arguments: Sequence[str] = ()
-    """Those of the script."""
     report: bool = False
     only: str = ""
     write: bool = False
     at_once: bool = False
     no_history: bool = False
+
+    def __init__(self, script: str = "", arguments: Sequence[str] = ()) -> None:
+        self.script, self.arguments = script, arguments
+        """A script, and what it gets."""
 
 
 def main(arguments: Sequence[str]) -> int:

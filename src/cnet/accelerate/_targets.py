@@ -4,7 +4,6 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
@@ -33,18 +32,17 @@ FUNCTION = (
 and in lower case."""
 
 
-@dataclass(eq=False)
 class Place:
     """Where a watched function belongs."""
 
-    owner: Any
-    """A class, or the names of a module."""
-    name: str
-    raw: Any
-    """What was there: the function, or its staticmethod."""
-    watched: Watched
-    stem: str = ""
-    """What the forward and the backward function have in their names."""
+    def __init__(self, owner: Any, name: str, raw: Any, watched: Watched, stem: str = "") -> None:
+        self.owner = owner
+        """A class, or the names of a module."""
+        self.name, self.watched = name, watched
+        self.raw = raw
+        """What was there: the function, or its staticmethod."""
+        self.stem = stem
+        """What the forward and the backward function have in their names."""
 
     def put_back(self) -> None:
         if isinstance(self.owner, type):

@@ -11,7 +11,6 @@ import sys
 import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,19 +44,18 @@ CONTAINERS: dict[Any, str] = {tuple: "tuple", list: "list", dict: "dict", Ordere
 """The kinds of containers."""
 
 
-@dataclass(eq=False)
 class Node:
     """A value. `kind` is that of `kind_of`, or alias."""
 
-    path: str
-    kind: str
-    value: Any
-    parent: "Node | None" = None
-    key: Any = None
-    of: "Node | None" = None
-    """The node with the same value, if this is an alias."""
-    type: Any = None
-    """The type of the value."""
+    def __init__(
+        self, path: str, kind: str, value: Any, parent: "Node | None" = None, key: Any = None,
+        of: "Node | None" = None, type: Any = None,
+    ) -> None:  # fmt: skip
+        self.path, self.kind, self.value, self.parent, self.key = path, kind, value, parent, key
+        self.of = of
+        """The node with the same value, if this is an alias."""
+        self.type = type
+        """The type of the value."""
 
     @property
     def is_leaf(self) -> bool:
@@ -69,16 +67,16 @@ class Node:
             self.value = None
 
 
-@dataclass(eq=False)
 class Tree:
     """The values of a call, in the order in which they are reached."""
 
-    roots: dict[str, Node]
-    nodes: list[Node]
-    absent: list[tuple[Node, str]]
-    """Attributes that the code may read and that an instance does not have."""
-    class_values: dict[tuple[type, str], Any]
-    """Values that are found in classes."""
+    def __init__(self) -> None:
+        self.roots: dict[str, Node] = {}
+        self.nodes: list[Node] = []
+        self.absent: list[tuple[Node, str]] = []
+        """Attributes that the code may read and that an instance does not have."""
+        self.class_values: dict[tuple[type, str], Any] = {}
+        """Values that are found in classes."""
 
     def arrays(self) -> dict[str, Array]:
         return {node.path: node.value for node in self.nodes if node.kind == "array"}
@@ -211,7 +209,7 @@ def child_path(node: Node, key: Any) -> str:
 class _Walk:
     def __init__(self, reads: frozenset[str] | None, skip: frozenset[str]) -> None:
         self.reads, self.skip = reads, skip
-        self.tree = Tree({}, [], [], {})
+        self.tree = Tree()
         self.seen: dict[int, Node] = {}
 
     def add(self, path: str, value: Any, parent: Node | None = None, key: Any = None) -> Node:

@@ -5,10 +5,9 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from time import perf_counter, thread_time
-from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from types import FunctionType, MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -62,8 +61,7 @@ class AccelerateError(ArithmeticError):
     """The same, with ``on_mismatch="raise"``."""
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """The arguments of `cnet.accelerate`."""
 
     keep: frozenset[str] = frozenset()
@@ -72,7 +70,7 @@ class Options:
     rtol: float | None = None
     budget: Budget | None = None
     """That of a whole script; by default, each function has its own."""
-    known: "Mapping[tuple[str, str], Past]" = field(default_factory=dict)
+    known: "Mapping[tuple[str, str], Past]" = MappingProxyType({})
     """What earlier runs of the script have found out."""
 
 
