@@ -410,6 +410,19 @@ def test_a_state_of_another_kind_is_refused():
         trainer.load_state_dict(state)
 
 
+@pytest.mark.parametrize("part", ["optimizer", "random", "updates", "should_stop", "history"])
+def test_a_damaged_state_changes_nothing(part):
+    trainer, loader, test_loader = trainer_and_loaders()
+    fit(trainer, loader, test_loader, epochs=1)
+    state = {**trainer.state_dict(), part: 3}
+    other, loader, test_loader = trainer_and_loaders(seed=1)
+    fit(other, loader, test_loader, epochs=1)
+    before = repr(other.state_dict()), trained(other)
+    with pytest.raises((TypeError, ValueError)):
+        other.load_state_dict(state)
+    assert (repr(other.state_dict()), trained(other)) == before
+
+
 def test_a_loader_with_other_settings_than_that_of_the_state_is_refused():
     trainer, loader, test_loader = trainer_and_loaders()
     fit(trainer, loader, test_loader, epochs=1)

@@ -394,20 +394,28 @@ class Trainer(Explained):
         ------
         TypeError, ValueError, RuntimeError
             If it has other keys, or does not fit the model, the optimizer, the callbacks or the
-            metrics.
+            metrics. The trainer then has the state that it had before.
         """
+        before = self.state_dict()
         f = "Trainer.load_state_dict"
-        _require_equal(f, "keys", sorted(self.state_dict()), sorted(state_dict))
-        stateful = [callback for callback in self.callbacks if callback.state_dict()]
-        names = [type(callback).__name__ for callback in stateful]
+        _require_equal(f, "keys", sorted(before), sorted(state_dict))
+        names = [name for name, _ in before["callbacks"]]
         _require_equal(f, "callbacks", names, [name for name, _ in state_dict["callbacks"]])
-        totals = dict(state_dict["epoch"])
-        counts = totals.pop("metrics")
-        _require_equal(f, "metrics", sorted(self.metrics), sorted(counts))
+        _require_equal(f, "metrics", sorted(self.metrics), sorted(state_dict["epoch"]["metrics"]))
+        try:
+            self._load(state_dict)
+        except BaseException:
+            self._load(before)
+            raise
+
+    def _load(self, state_dict: Mapping[str, Any]) -> None:
         self.model.load_state_dict(state_dict["model"])
         self.optimizer.load_state_dict(state_dict["optimizer"])
+        stateful = [callback for callback in self.callbacks if callback.state_dict()]
         for callback, (_, state) in zip(stateful, state_dict["callbacks"], strict=True):
             callback.load_state_dict(deepcopy(state))
+        totals = dict(state_dict["epoch"])
+        counts = totals.pop("metrics")
         for name, metric in self.metrics.items():
             metric.load_state_dict(counts[name])
         set_rng_state(state_dict["random"])
@@ -419,7 +427,9 @@ class Trainer(Explained):
         )
         if self._pending:
             self._load_gradients(state_dict["gradients"])
-        self.should_stop = boolean(f, "state_dict['should_stop']", state_dict["should_stop"])
+        self.should_stop = boolean(
+            "Trainer.load_state_dict", "state_dict['should_stop']", state_dict["should_stop"]
+        )
         self._loader, self._loader_state = None, state_dict["loader"]
 
     def _load_gradients(self, gradients: Sequence[Any]) -> None:
