@@ -229,9 +229,8 @@ enum { COLUMNS = 128 };
  *
  * src (n, count, inner), index (n, count, inner) or (count), y (n, size, inner); updates y.
  * operation as above, in the order of kernels/indexing.py: 0 writes, 1 adds, 2 multiplies, 3 and 4
- * take the maximum and the minimum. Invalid: the
- * number of positions outside of [0, size), which change nothing. Parallel over n and blocks of
- * s. */
+ * take the maximum and the minimum. Invalid: the number of positions outside of [0, size), which
+ * change nothing. Parallel over n and blocks of s. */
 void CNET_FN(scatter)(const cnet_call *call) {
     const cnet_scatter_arguments *a = &call->scatter;
     _Atomic ptrdiff_t invalid = 0;
