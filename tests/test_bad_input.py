@@ -92,6 +92,16 @@ def _is_clear(error: Exception, function: Any, name: str) -> bool:
     return title in names and ("(arguments: " in rest or not FOREIGN.search(rest))
 
 
+def test_public_functions_have_a_valid_call():
+    missing = []
+    for each in _public():
+        try:
+            valid_calls.arguments_of(each.id, each.values[0])
+        except KeyError as error:
+            missing.append(f"{each.id}: {error}")
+    assert not missing
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("function", "name"), list(_public()))

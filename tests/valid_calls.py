@@ -354,6 +354,7 @@ CALLS: dict[str, Any] = {
     "SequentialLR": sequential,
     "OneCycleLR": {"total_steps": 10},
     "transforms.Lambda": {"lambd": lambda: lambda x: x},
+    "ops.sigmoid_focal_loss": {"inputs": matrix, "targets": ones(2, 2)},
     "transforms.functional.affine": {"translate": (1, 1), "scale": 1.0, "shear": 0.0},
     "transforms.functional.crop": {"top": 1, "left": 1, "height": 4, "width": 4},
     "transforms.functional.erase": {"i": 1, "j": 1, "h": 4, "w": 4, "v": 0},
@@ -361,6 +362,10 @@ CALLS: dict[str, Any] = {
         "tensor": ones(3, 8, 8),
         "mean": lambda: [0.5] * 3,
         "std": lambda: [0.5] * 3,
+    },
+    "transforms.functional.perspective": {
+        "startpoints": lambda: [[0, 0], [7, 0], [7, 7], [0, 7]],
+        "endpoints": lambda: [[1, 0], [7, 1], [6, 7], [0, 6]],
     },
     "transforms.functional.resized_crop": {"top": 1, "left": 1, "height": 4, "width": 4, "size": 3},
     "ArrayDataset": {"arrays": lambda: [np.ones(2)]},
