@@ -81,11 +81,19 @@ class Layer:
     ("step", "backward"),
     [
         ("w -= self.lr * (self.m / c1) / (np.sqrt(self.v / c2) + self.epsilon)", 6),
-        ("w -= self.lr * np.sqrt(c2) / c1 * self.m / (np.sqrt(self.v) + self.epsilon)", 6),
+        pytest.param(
+            "w -= self.lr * np.sqrt(c2) / c1 * self.m / (np.sqrt(self.v) + self.epsilon)",
+            6,
+            marks=pytest.mark.slow,
+        ),
         ("w -= self.lr * self.m / (np.sqrt(self.v) + self.epsilon)", 6),
         ("w -= self.lr * g / (np.sqrt(self.v) + 1e-8)", 6),
-        ("w -= self.lr * (self.m / c1) / (np.sqrt(self.v / c1) + self.epsilon)", 0),
-        ("w -= self.lr * np.sign(self.m) * np.sqrt(self.v)", 0),
+        pytest.param(
+            "w -= self.lr * (self.m / c1) / (np.sqrt(self.v / c1) + self.epsilon)",
+            0,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("w -= self.lr * np.sign(self.m) * np.sqrt(self.v)", 0, marks=pytest.mark.slow),
     ],
 )
 def test_optimizers_in_backward(step: str, backward: int) -> None:

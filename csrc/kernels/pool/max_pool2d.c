@@ -58,17 +58,20 @@ max_inside(const real *x, ptrdiff_t at, const cnet_window2d *g, const ptrdiff_t 
     }
 }
 
-/* Outputs with taps outside of the image: there is no maximum until a tap lies in the image. */
+/* Outputs with taps outside of the image: there is no maximum until a tap lies in the image. Taps
+ * that lie outside for all lanes are left out. */
 static void max_at_edge(const real *x, ptrdiff_t origin, ptrdiff_t end, ptrdiff_t top,
                         ptrdiff_t left, const cnet_window2d *g, ptrdiff_t stored, real *y,
                         int32_t *indices) {
     const range rows = inside(top, g->dh, g->h, g->kh);
+    const range taps = {inside(left + (LANES - 1) * g->sw, g->dw, g->w, g->kw).begin,
+                        inside(left, g->dw, g->w, g->kw).end};
     const ivec columns = splat(left) + lane_numbers() * splat(g->sw);
     vec best = broadcast(-REAL_INFINITY);
     ivec where = splat(-1);
     for (ptrdiff_t i = rows.begin; i < rows.end; i++) {
         const ptrdiff_t row = (top + i * g->dh) * g->w;
-        for (ptrdiff_t j = 0; j < g->kw; j++) {
+        for (ptrdiff_t j = taps.begin; j < taps.end; j++) {
             const vec cells = cells_at(x, origin + row + left + j * g->dw, g->sw, end);
             const ivec column = columns + splat(j * g->dw);
             const ivec take = (column >= splat(0)) & (column < splat(g->w)) &

@@ -151,10 +151,11 @@ class MLPFromScratch:
     def update(self, grads: dict[str, Array], lr: float) -> None:
         """Gradient descent, in place."""
         for name in ("W1", "b1", "W2", "b2"):
-            parameter, gradient = getattr(self, name), grads[name]
-            f, of = "MLPFromScratch.update", f"{name}.shape"
-            same_shape(f, f"grads[{name!r}]", np.shape(gradient), of, parameter.shape)
-            parameter -= lr * gradient
+            parameter, step = getattr(self, name), lr * np.asarray(grads[name])
+            if step.shape != parameter.shape:
+                f, of = "MLPFromScratch.update", f"{name}.shape"
+                same_shape(f, f"grads[{name!r}]", step.shape, of, parameter.shape)
+            parameter -= step
 
 
 def numerical_gradient(
