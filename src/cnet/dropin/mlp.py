@@ -16,7 +16,7 @@ from ._arrays import floats, same_shape
 
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), with `x` clipped to the range from -500 to 500."""
-    return 1 / (1 + np.exp(-np.clip(x, -500, 500)))
+    return 1 / (1 + np.exp(-np.minimum(np.maximum(x, -500), 500)))
 
 
 def sigmoid_derivative(x: Any) -> Any:
@@ -151,10 +151,10 @@ class MLPFromScratch:
     def update(self, grads: dict[str, Array], lr: float) -> None:
         """Gradient descent, in place."""
         for name in ("W1", "b1", "W2", "b2"):
-            parameter, step = getattr(self, name), lr * np.asarray(grads[name])
-            if step.shape != parameter.shape:
+            parameter, step = getattr(self, name), lr * grads[name]
+            if getattr(step, "shape", ()) != parameter.shape:
                 f, of = "MLPFromScratch.update", f"{name}.shape"
-                same_shape(f, f"grads[{name!r}]", step.shape, of, parameter.shape)
+                same_shape(f, f"grads[{name!r}]", np.shape(step), of, parameter.shape)
             parameter -= step
 
 
